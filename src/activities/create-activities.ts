@@ -1,0 +1,101 @@
+// Every activity that the worker offers, made from the adapters that the composition root chose.
+import { cancellationSignal } from '@temporalio/activity';
+import type { Holder } from '../cluster-lock/port.ts';
+import type { AuditRecord } from '../rotation/audit.ts';
+import type { ClusterAdapters } from './cluster-adapters.ts';
+import { conclude } from './conclude.ts';
+import type { RotationActivities, RotationInput, StepInput } from './contract.ts';
+import { toFailure } from './failure.ts';
+import * as issuerSteps from './issuer-steps.ts';
+import * as keySteps from './key-steps.ts';
+import * as nodeSteps from './node-steps.ts';
+import { preflight } from './preflight.ts';
+import { probeTokens } from './probe-tokens.ts';
+import { createStepFrame } from './step-frame.ts';
+import * as tokenSteps from './token-steps.ts';
+
+export interface ActivityDependencies {
+  /** @throws CLUSTER_UNKNOWN; without a name: the only cluster that is configured */
+  readonly findCluster: (name: string | undefined) => Promise<ClusterAdapters>;
+  readonly temporalClusterId: () => Promise<string>;
+  /** True where the holder's run is over, so that its lock may be taken over. */
+  readonly hasEnded: (holder: Holder) => Promise<boolean>;
+  /** `identity` of the client that started the run. */
+  readonly startedBy: (workflowId: string, runId: string) => Promise<string>;
+  readonly auditDirectory: string;
+  /** ms since the epoch */
+  readonly now: () => number;
+}
+
+export function createActivities(dependencies: ActivityDependencies): RotationActivities {
+  const { findCluster, hasEnded, startedBy, auditDirectory, now } = dependencies;
+  const frame = createStepFrame(dependencies);
+  const { attended, step, holder } = frame;
+
+  return {
+    preflight: (input: RotationInput) =>
+      attended(async () => {
+        const us = await holder();
+        return preflight({
+          adapters: await findCluster(input.cluster),
+          input,
+          holder: us,
+          hasEnded,
+          startedBy: await startedBy(us.workflowId, us.runId),
+        });
+      }),
+
+    // The first step writes the record that the frame of all others demands, so it cannot have that frame itself.
+    stageKey: (input: StepInput) =>
+      attended(async () => {
+        const adapters = await findCluster(input.cluster);
+        const us = await holder();
+        await adapters.lock.confirm(us);
+        const at = new Date(now()).toISOString();
+        const before = (await adapters.lock.read()).record;
+        const record = await keySteps.stageKey(adapters, input, before, at);
+        await adapters.lock.save(us, record);
+        const { kid, alg } = record.next;
+        return { changed: true, proof: `${adapters.keyStore.description} holds ${kid}`, at, next: { kid, alg } };
+      }),
+    // Its undo must also work where that record was never written.
+    discardKey: (input: StepInput) =>
+      attended(async () => {
+        const adapters = await findCluster(input.cluster);
+        await adapters.lock.confirm(await holder());
+        const { record } = await adapters.lock.read();
+        if (record?.rotationId === input.rotationId) await frame.demand(adapters, input, record);
+        return { ...(await keySteps.discardKey(adapters)), at: new Date(now()).toISOString() };
+      }),
+
+    backUp: step(nodeSteps.backUp),
+    removeBackUp: step(nodeSteps.removeBackUp),
+    publishKey: step(issuerSteps.publishKey),
+    withdrawKey: step(issuerSteps.withdrawKey),
+    trust: step(nodeSteps.trust),
+    distrust: step(nodeSteps.distrust),
+    sign: step(nodeSteps.sign),
+    signWithFormer: step(nodeSteps.signWithFormer),
+    switchControllerManager: step(nodeSteps.switchControllerManager),
+    restoreControllerManager: step(nodeSteps.restoreControllerManager),
+    verify: step(tokenSteps.verify),
+    refresh: step(tokenSteps.refresh),
+    pruneKey: step(issuerSteps.pruneKey),
+    republishFormer: step(issuerSteps.republishFormer),
+    untrust: step(nodeSteps.untrust),
+    settleControllerManager: step(nodeSteps.restoreControllerManager),
+    retire: step(keySteps.retire),
+    checkGuards: step(async () => ({ changed: false, proof: 'the guards hold' })),
+
+    probeTokens: async (input) => {
+      try {
+        return await probeTokens(await findCluster(input.cluster), cancellationSignal());
+      } catch (error) {
+        throw toFailure(error);
+      }
+    },
+
+    conclude: (input: { readonly cluster: string; readonly audit: AuditRecord }) =>
+      attended(async () => conclude(await findCluster(input.cluster), await holder(), auditDirectory, input.audit)),
+  };
+}

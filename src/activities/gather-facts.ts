@@ -1,0 +1,37 @@
+// Observes what a step's guards need to know, and no more.
+
+import { factsNeeded, type GuardFacts } from '../rotation/guards.ts';
+import type { RotationRecord } from '../rotation/record.ts';
+import type { ClusterAdapters } from './cluster-adapters.ts';
+import type { StepInput } from './contract.ts';
+import { readPublicKids } from './public-documents.ts';
+
+export async function gatherFacts(
+  adapters: ClusterAdapters,
+  input: StepInput,
+  record: RotationRecord,
+  nowMs: number,
+): Promise<GuardFacts> {
+  const needed = factsNeeded(input.guards);
+  const end = (time: string | undefined) => (time === undefined ? null : Date.parse(time));
+  const [controlPlane, publicKids, staged, legacyTokens] = await Promise.all([
+    needed.has('apiServers') ? adapters.platform.observe() : null,
+    needed.has('publicJwks') ? readPublicKids(adapters.publicIssuer) : [],
+    needed.has('keyStore') ? adapters.keyStore.staged(adapters.name) : undefined,
+    needed.has('legacyTokens') ? adapters.reads.legacyTokens() : [],
+  ]);
+  return {
+    nowMs,
+    former: record.former,
+    next: record.next,
+    node: input.node,
+    apiServers: controlPlane?.apiServers ?? [],
+    publicKids,
+    stagedKid: staged?.kid ?? null,
+    legacyTokens,
+    relyingPartiesUntilMs: end(input.waitEnds.relyingParties),
+    drainUntilMs: end(input.waitEnds.drain),
+    drainNextUntilMs: end(input.waitEnds.drainNext),
+    policies: input.policies,
+  };
+}

@@ -1,0 +1,91 @@
+// Steps that change what relying parties see: the public JWKS, and the discovery document where it is missing.
+import { discoveryDocument } from '../jwks/discovery.ts';
+import { mergeKeys, removeKey } from '../jwks/edit-jwks.ts';
+import { toJwk } from '../keys/jwk.ts';
+import { KeyturnError } from '../errors.ts';
+import { updateDocument } from '../publishers/update-document.ts';
+import type { PublicKey } from '../rotation/key.ts';
+import { confirmPublic } from './public-documents.ts';
+import type { StepContext, StepOutcome } from './step-frame.ts';
+
+/** Publishing: the new key beside all others; its public time counts from here, or from the first time that it was found public. */
+export async function publishKey(context: StepContext): Promise<StepOutcome> {
+  const { adapters, record } = context;
+  const staged = await adapters.keyStore.staged(adapters.name);
+  if (staged?.kid !== record.next.kid) throw keyIsGone(record.next.kid);
+  const changed = await publish(context, [record.former, staged]);
+  await publishDiscovery(context, staged);
+  const at = (changed ? undefined : record.milestones.publishedAt) ?? context.now();
+  await context.saveRecord({ milestones: { ...record.milestones, publishedAt: at } });
+  return { changed, at, proof: `${adapters.publicIssuer.jwksUrl} shows ${staged.kid}, byte for byte as written` };
+}
+
+/** Undo of Publishing. */
+export async function withdrawKey(context: StepContext): Promise<StepOutcome> {
+  const { record } = context;
+  const outcome = await remove(context, record.next.kid);
+  const { publishedAt: _, ...milestones } = record.milestones;
+  await context.saveRecord({ milestones });
+  return outcome;
+}
+
+/** Pruning. */
+export async function pruneKey(context: StepContext): Promise<StepOutcome> {
+  const { record } = context;
+  const outcome = await remove(context, record.former.kid);
+  const prunedAt = record.milestones.prunedAt ?? context.now();
+  await context.saveRecord({ milestones: { ...record.milestones, prunedAt } });
+  return outcome;
+}
+
+/** Undo of Pruning: relying parties must then be given time to read it again. */
+export async function republishFormer(context: StepContext): Promise<StepOutcome> {
+  const { adapters, record } = context;
+  const changed = await publish(context, [record.former]);
+  const { prunedAt: _, ...milestones } = record.milestones;
+  await context.saveRecord({ milestones });
+  return { changed, proof: `${adapters.publicIssuer.jwksUrl} shows ${record.former.kid} again` };
+}
+
+async function publish({ adapters, control }: StepContext, keys: readonly PublicKey[]): Promise<boolean> {
+  const { changed, body } = await updateDocument(adapters.publisher, 'jwks', (current) =>
+    mergeKeys(current, keys.map(toJwk), adapters.publicIssuer.jwksUrl),
+  );
+  await confirmPublic(adapters.publicIssuer.jwksUrl, body, adapters.publicIssuer, control);
+  return changed;
+}
+
+async function remove({ adapters, control }: StepContext, kid: string): Promise<StepOutcome> {
+  const { jwksUrl } = adapters.publicIssuer;
+  const { changed, body } = await updateDocument(adapters.publisher, 'jwks', (current) => {
+    if (current === undefined) throw documentIsGone(jwksUrl);
+    return removeKey(current, kid, jwksUrl);
+  });
+  await confirmPublic(jwksUrl, body, adapters.publicIssuer, control);
+  return { changed, proof: `${jwksUrl} no longer shows ${kid}` };
+}
+
+/** The issuer stays what it is: the document is written only where it is missing, or where the configuration asks for it. */
+async function publishDiscovery({ adapters, control }: StepContext, next: PublicKey): Promise<void> {
+  const { policies, publisher, publicIssuer, issuer } = adapters;
+  if (policies.discovery === 'never') return;
+  const wanted = discoveryDocument(issuer, publicIssuer.jwksUrl, [next.alg]);
+  const { body, changed } = await updateDocument(publisher, 'discovery', (current) =>
+    current === undefined || policies.discovery === 'overwrite' ? wanted : current,
+  );
+  if (changed) await confirmPublic(publicIssuer.discoveryUrl, body, publicIssuer, control);
+}
+
+function keyIsGone(kid: string): KeyturnError {
+  return new KeyturnError('KEY_NOT_FOUND', `The key store no longer holds the new key ${kid}`, {
+    subject: kid,
+    remedy: 'Put it back and retry, or roll back',
+  });
+}
+
+function documentIsGone(url: string): KeyturnError {
+  return new KeyturnError('JWKS_NOT_PUBLIC', `The JWKS ${url} is gone: tokens are refused outside`, {
+    subject: url,
+    remedy: 'Find out who deleted it, put it back (keyturn jwks makes the document), then retry',
+  });
+}

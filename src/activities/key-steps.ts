@@ -1,0 +1,68 @@
+// Steps on the key pair itself: made or imported at the start, removed from where it was only passing through at the end.
+import { createPublicKey } from 'node:crypto';
+import { KeyturnError } from '../errors.ts';
+import { kidOfJwk, parseJwks } from '../jwks/jwks.ts';
+import { toPublicKey } from '../keys/public-key.ts';
+import { readPublic } from '../publishers/read-back.ts';
+import type { KeyRef, PublicKey } from '../rotation/key.ts';
+import type { RotationRecord } from '../rotation/record.ts';
+import type { ClusterAdapters } from './cluster-adapters.ts';
+import type { StepInput } from './contract.ts';
+import type { StepContext, StepOutcome } from './step-frame.ts';
+
+/**
+ * Staging: the key pair in the key store, and the record in the cluster from which any later run can take the rotation up.
+ * A record that this rotation wrote before is left as it is: its layouts are from before anything was changed.
+ */
+export async function stageKey(
+  adapters: ClusterAdapters,
+  input: StepInput,
+  record: RotationRecord | null,
+  startedAt: string,
+): Promise<RotationRecord> {
+  const { kid, alg } = await adapters.keyStore.stage(adapters.name);
+  if (record?.rotationId === input.rotationId) return record;
+  const { layouts } = await adapters.platform.observe();
+  const { rotationId, keyVersion } = input;
+  const former = await readPublicKey(adapters, input.former);
+  return { rotationId, keyVersion, startedAt, former, next: { kid, alg }, layouts, milestones: {} };
+}
+
+/** Undo of Staging: the key that nobody knows is forgotten. */
+export async function discardKey(adapters: ClusterAdapters): Promise<StepOutcome> {
+  const staged = await adapters.keyStore.staged(adapters.name);
+  if (staged !== undefined) await adapters.keyStore.discard(adapters.name, staged.kid);
+  return {
+    changed: staged !== undefined,
+    proof: `${adapters.keyStore.description} holds no key made for this cluster`,
+  };
+}
+
+/** The public half of a key that stands in the public JWKS. */
+async function readPublicKey({ publicIssuer }: ClusterAdapters, { kid }: KeyRef): Promise<PublicKey> {
+  const { body } = await readPublic(publicIssuer.jwksUrl, { fetch: publicIssuer.fetch });
+  const jwk = parseJwks(body, publicIssuer.jwksUrl).keys.find((key) => kidOfJwk(key) === kid);
+  if (jwk === undefined) {
+    throw new KeyturnError('KEY_NOT_FOUND', `${publicIssuer.jwksUrl} no longer has ${kid}, the key that signs now`, {
+      subject: publicIssuer.jwksUrl,
+      remedy: 'Publish it again, then retry',
+    });
+  }
+  return toPublicKey(createPublicKey({ key: jwk, format: 'jwk' }), kid);
+}
+
+/** Retiring: nothing of the former key, and nothing temporary, is left. */
+export async function retire(context: StepContext): Promise<StepOutcome> {
+  const { adapters, record } = context;
+  const untrustedAt = record.milestones.untrustedAt ?? context.now();
+  await context.saveRecord({ milestones: { ...record.milestones, untrustedAt } });
+  for (const layout of record.layouts) {
+    await adapters.platform.retire(layout, record.next, record.rotationId, adapters.policies.backUps);
+  }
+  await adapters.keyStore.discard(adapters.name, record.next.kid);
+  adapters.formerTokens.clear();
+  return {
+    changed: true,
+    proof: `no node has the former private key or a file of the rotation; ${adapters.keyStore.description} is empty`,
+  };
+}

@@ -1,0 +1,67 @@
+// Observes everything that Preflight judges: used by the rotation, by `keyturn plan` and by `keyturn doctor`, so that all three say the same.
+import { KeyturnError } from '../errors.ts';
+import { refusedBy } from '../rotation/accepted-algorithms.ts';
+import { computeDrain } from '../rotation/drain.ts';
+import type { KeyRef } from '../rotation/key.ts';
+import type { Problem } from '../rotation/observation.ts';
+import type { PreflightFacts } from '../rotation/preflight.ts';
+import type { ClusterAdapters, ClusterPolicies } from './cluster-adapters.ts';
+import { readPublicDiscovery, readPublicKids } from './public-documents.ts';
+
+/** Changes nothing. What cannot be observed becomes a problem among the facts: all are told at once. */
+export async function observeCluster(adapters: ClusterAdapters, policies: ClusterPolicies): Promise<PreflightFacts> {
+  const observationProblems: Problem[] = [];
+  const attempt = async <T>(observe: () => Promise<T>, otherwise: T): Promise<T> => {
+    try {
+      return await observe();
+    } catch (error) {
+      observationProblems.push(problemOf(error));
+      return otherwise;
+    }
+  };
+  const { reads, publicIssuer, apiServers, publisher } = adapters;
+  const [controlPlane, publicKids, discovery, endpointAddresses, { record }, staged, missing, skews] =
+    await Promise.all([
+      adapters.platform.observe(),
+      attempt(() => readPublicKids(publicIssuer), null),
+      attempt(() => readPublicDiscovery(publicIssuer), null),
+      attempt(() => reads.apiServerAddresses(), []),
+      attempt(() => adapters.lock.read(), { held: null, record: null }),
+      attempt(() => findStaged(adapters), null),
+      attempt(() => reads.missingPermissions(), []),
+      Promise.all(apiServers.map(async (server) => [server.node, await server.clockSkewMs().catch(() => 0)] as const)),
+      attempt(() => publisher.read('jwks'), undefined),
+    ]);
+  const nextAlg = staged?.alg ?? adapters.newKeyAlg;
+  return {
+    controlPlane,
+    observationProblems: [...observationProblems, ...missing],
+    issuer: adapters.issuer,
+    publicIssuer: discovery?.issuer ?? null,
+    publicJwksUri: discovery?.jwksUri ?? null,
+    publicKids,
+    publicUrl: publicIssuer.jwksUrl,
+    endpointAddresses,
+    clockSkewMs: Object.fromEntries(skews),
+    record,
+    staged,
+    nextAlg,
+    refusedBy: nextAlg === null ? [] : refusedBy(nextAlg, adapters.relyingParties),
+    drain: computeDrain(policies.drain, controlPlane.tokenLifetimes),
+    allowSingleApiServer: policies.allowSingleApiServer,
+  };
+}
+
+/** A key that the user brings counts as staged from the start, and its absence is a problem at once. */
+async function findStaged({ keyStore, newKeyAlg, name }: ClusterAdapters): Promise<KeyRef | null> {
+  return newKeyAlg === null ? keyStore.stage(name) : ((await keyStore.staged(name)) ?? null);
+}
+
+function problemOf(error: unknown): Problem {
+  if (error instanceof KeyturnError) return { code: error.code, subject: error.subject, message: error.message };
+  return {
+    code: 'UNEXPECTED',
+    subject: 'preflight',
+    message: error instanceof Error ? `${error.name}: ${error.message}` : String(error),
+  };
+}

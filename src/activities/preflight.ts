@@ -1,0 +1,133 @@
+// Preflight: takes the cluster's lock, observes everything, refuses with every reason at once, and computes the plan.
+import type { Holder } from '../cluster-lock/port.ts';
+import { KeyturnError } from '../errors.ts';
+import { makePlan, type Plan } from '../rotation/plan.ts';
+import { findBlockers, findFormer, type PreflightFacts } from '../rotation/preflight.ts';
+import { isUnfinished, type RotationRecord } from '../rotation/record.ts';
+import { stepsDoneBefore } from '../rotation/take-up.ts';
+import type { ClusterAdapters, ClusterPolicies } from './cluster-adapters.ts';
+import type { Preflight, RotationInput } from './contract.ts';
+import { observeCluster } from './observe-cluster.ts';
+
+export interface PreflightOptions {
+  readonly adapters: ClusterAdapters;
+  readonly input: RotationInput;
+  readonly holder: Holder;
+  readonly hasEnded: (holder: Holder) => Promise<boolean>;
+  readonly startedBy: string;
+}
+
+export async function preflight({
+  adapters,
+  input,
+  holder,
+  hasEnded,
+  startedBy,
+}: PreflightOptions): Promise<Preflight> {
+  try {
+    await adapters.lock.acquire(holder, hasEnded);
+  } catch (error) {
+    if (!(error instanceof KeyturnError) || error.code !== 'CLUSTER_LOCKED') throw error;
+    return { outcome: 'locked', cluster: adapters.name, message: error.message, startedBy };
+  }
+  const policies = withOverrides(adapters.policies, input);
+  const facts = await observeCluster(adapters, policies);
+  const { plan, former } = await planOrGiveUp(adapters, policies, facts, holder);
+  const record = isUnfinished(facts.record) ? facts.record : null;
+  const milestones = record?.milestones ?? {};
+  return {
+    outcome: 'ready',
+    cluster: adapters.name,
+    rotationId: record?.rotationId ?? holder.runId.slice(0, 8),
+    plan,
+    gates: policies.gates,
+    policies: { allowSingleApiServer: policies.allowSingleApiServer, legacyTokens: policies.legacyTokens },
+    tokenLifetimes: facts.controlPlane.tokenLifetimes,
+    former,
+    keyVersion: nextVersion(facts.record),
+    doneBefore: stepsDoneBefore(plan, milestones),
+    takenUp: record !== null,
+    next: record === null ? null : { kid: record.next.kid, alg: record.next.alg },
+    publishedAt: milestones.publishedAt ?? null,
+    verifiedAt: milestones.verifiedAt ?? null,
+    canRollBack: milestones.untrustingAt === undefined,
+    startedBy,
+    warnings: warningsOf(plan, record),
+  };
+}
+
+/** The plan that a rotation started now would follow. @throws PREFLIGHT_REFUSED with every reason */
+export function planFor(
+  adapters: Pick<ClusterAdapters, 'name' | 'platform'>,
+  policies: ClusterPolicies,
+  facts: PreflightFacts,
+): {
+  readonly plan: Plan;
+  readonly former: { readonly kid: string; readonly alg: NonNullable<PreflightFacts['nextAlg']> };
+} {
+  const blockers = findBlockers(facts);
+  const former = findFormer(facts);
+  if (blockers.length > 0 || former === null || 'refused' in facts.drain) throw refusal(adapters.name, blockers);
+  const plan = makePlan({
+    capabilities: adapters.platform.capabilities,
+    nodes: facts.controlPlane.apiServers.map(({ node }) => node),
+    relyingPartyCacheMs: policies.relyingPartyCacheMs,
+    drain: facts.drain,
+  });
+  return { plan, former: { kid: former.kid, alg: former.alg } };
+}
+
+/** A refused rotation changed nothing and holds nothing. */
+async function planOrGiveUp(
+  adapters: ClusterAdapters,
+  policies: ClusterPolicies,
+  facts: PreflightFacts,
+  holder: Holder,
+) {
+  try {
+    return planFor(adapters, policies, facts);
+  } catch (error) {
+    await adapters.lock.release(holder, { keepRecord: true });
+    throw error;
+  }
+}
+
+function refusal(
+  cluster: string,
+  blockers: readonly { readonly code: string; readonly message: string }[],
+): KeyturnError {
+  const reasons = blockers.map(({ message }, index) => `${index + 1}. ${message}`).join('\n');
+  return new KeyturnError(
+    'PREFLIGHT_REFUSED',
+    `The rotation of "${cluster}" may not start, for ${blockers.length} reason(s):\n${reasons}\n`,
+    { subject: cluster, remedy: 'Nothing was changed. Mend all of them, then start again', details: { blockers } },
+  );
+}
+
+export function withOverrides(policies: ClusterPolicies, input: RotationInput): ClusterPolicies {
+  return {
+    ...policies,
+    relyingPartyCacheMs: input.relyingPartyCacheMs ?? policies.relyingPartyCacheMs,
+    drain: input.drain ?? policies.drain,
+    allowSingleApiServer: input.allowSingleApiServer ?? policies.allowSingleApiServer,
+    legacyTokens: input.legacyTokens ?? policies.legacyTokens,
+    gates: input.gates ?? policies.gates,
+  };
+}
+
+function nextVersion(record: RotationRecord | null): number {
+  if (record === null) return 2;
+  return record.ended?.outcome === 'completed' ? record.keyVersion + 1 : record.keyVersion;
+}
+
+function warningsOf(plan: Plan, record: RotationRecord | null): readonly string[] {
+  const { override, totalMs, refreshingMs } = plan.waits.drain;
+  const warnings: string[] = [];
+  if (record !== null) warnings.push(`Takes up the rotation ${record.rotationId} that a former run left unfinished.`);
+  if (override !== undefined) {
+    warnings.push(
+      `The drain of ${totalMs} ms is shorter than the computed ${refreshingMs} ms, accepted because: ${override}`,
+    );
+  }
+  return warnings;
+}

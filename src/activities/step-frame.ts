@@ -1,0 +1,142 @@
+// What every step has in common: the lock is ours, the guards hold, progress is told by heartbeats, errors become failures.
+import { activityInfo, cancellationSignal, heartbeat } from '@temporalio/activity';
+import type { Holder } from '../cluster-lock/port.ts';
+import { KeyturnError } from '../errors.ts';
+import type { StepControl } from '../platforms/port.ts';
+import { violations } from '../rotation/guards.ts';
+import type { NodeLayout } from '../rotation/observation.ts';
+import type { RotationRecord } from '../rotation/record.ts';
+import type { ClusterAdapters } from './cluster-adapters.ts';
+import type { StepInput, StepResult } from './contract.ts';
+import { toFailure } from './failure.ts';
+import { gatherFacts } from './gather-facts.ts';
+
+/** Well under the heartbeat timeout of the workflow's activity options. */
+const HEARTBEAT_INTERVAL_MS = 4000;
+
+/** What one step has at hand. */
+export interface StepContext {
+  readonly adapters: ClusterAdapters;
+  readonly input: StepInput;
+  readonly record: RotationRecord;
+  readonly control: StepControl;
+  /** Stores the record with these changes, in the cluster. */
+  saveRecord(change: Partial<RotationRecord>): Promise<void>;
+  /** RFC 3339, now. */
+  now(): string;
+}
+
+export type StepOutcome = Omit<StepResult, 'at'> & { readonly at?: string };
+
+export interface StepFrameOptions {
+  readonly findCluster: (name: string) => Promise<ClusterAdapters>;
+  readonly temporalClusterId: () => Promise<string>;
+  readonly now: () => number;
+}
+
+export interface StepFrame {
+  /** Runs `work` with heartbeats; errors come out as failures. */
+  attended<T>(work: (control: StepControl) => Promise<T>): Promise<T>;
+  /** Makes the activity of a step. */
+  step(perform: (context: StepContext) => Promise<StepOutcome>): (input: StepInput) => Promise<StepResult>;
+  holder(): Promise<Holder>;
+  /** @throws GUARD_FAILED */
+  demand(adapters: ClusterAdapters, input: StepInput, record: RotationRecord): Promise<void>;
+}
+
+export function createStepFrame({ findCluster, temporalClusterId, now }: StepFrameOptions): StepFrame {
+  const timestamp = () => new Date(now()).toISOString();
+
+  async function holder(): Promise<Holder> {
+    const { namespace, workflowExecution } = activityInfo();
+    if (workflowExecution === undefined) throw new Error('steps run inside a workflow only');
+    return {
+      temporalClusterId: await temporalClusterId(),
+      namespace,
+      workflowId: workflowExecution.workflowId,
+      runId: workflowExecution.runId,
+    };
+  }
+
+  async function attended<T>(work: (control: StepControl) => Promise<T>): Promise<T> {
+    let progress: string | undefined;
+    const beat = () => heartbeat(progress);
+    const timer = setInterval(beat, HEARTBEAT_INTERVAL_MS);
+    const report = (words: string) => {
+      if (words === progress) return;
+      progress = words;
+      beat();
+    };
+    try {
+      return await work({ signal: cancellationSignal(), report });
+    } catch (error) {
+      throw toFailure(error);
+    } finally {
+      clearInterval(timer);
+    }
+  }
+
+  function step(perform: (context: StepContext) => Promise<StepOutcome>) {
+    return (input: StepInput): Promise<StepResult> =>
+      attended(async (control) => {
+        const adapters = await findCluster(input.cluster);
+        const us = await holder();
+        await adapters.lock.confirm(us);
+        let record = (await adapters.lock.read()).record;
+        if (record?.rotationId !== input.rotationId) throw recordIsGone(input, record);
+        await checkGuards(adapters, input, record, now());
+        const context: StepContext = {
+          adapters,
+          input,
+          record,
+          control,
+          now: timestamp,
+          saveRecord: async (change) => {
+            record = { ...record, ...change } as RotationRecord;
+            await adapters.lock.save(us, record);
+          },
+        };
+        const outcome = await perform(context);
+        return { ...outcome, at: outcome.at ?? timestamp() };
+      });
+  }
+
+  return { attended, step, holder, demand: (adapters, input, record) => checkGuards(adapters, input, record, now()) };
+}
+
+/** @throws GUARD_FAILED with every guard that does not hold; retryable where time alone may mend all of them */
+async function checkGuards(
+  adapters: ClusterAdapters,
+  input: StepInput,
+  record: RotationRecord,
+  nowMs: number,
+): Promise<void> {
+  if (input.guards.length === 0) return;
+  const facts = await gatherFacts(adapters, input, record, nowMs);
+  const failed = violations(input.guards, facts);
+  if (failed.length === 0) return;
+  throw new KeyturnError('GUARD_FAILED', `The step may not start: ${failed.map(({ reason }) => reason).join('; ')}`, {
+    subject: input.node ?? input.cluster,
+    remedy: 'Nothing was changed by this step. Mend what is named, then retry; or roll back',
+    retryable: failed.every(({ transient }) => transient),
+    details: { guards: failed.map(({ guard }) => guard) },
+  });
+}
+
+/** The layout of the step's node, as it was before the rotation. */
+export function layoutOf({ input, record }: StepContext): NodeLayout {
+  const layout = record.layouts.find(({ node }) => node === input.node);
+  if (layout !== undefined) return layout;
+  throw new KeyturnError('NODE_UNREACHABLE', `The rotation knows no node "${input.node ?? ''}"`, {
+    subject: input.node ?? input.cluster,
+    remedy: 'It joined after Preflight: roll back, then start again',
+  });
+}
+
+function recordIsGone({ cluster, rotationId }: StepInput, record: RotationRecord | null): KeyturnError {
+  return new KeyturnError(
+    'LOCK_LOST',
+    `The Lease of cluster "${cluster}" no longer has the record of rotation ${rotationId} (it has ${record?.rotationId ?? 'none'})`,
+    { subject: cluster, remedy: 'Find out who changed the Lease; roll back or terminate this run, then start again' },
+  );
+}

@@ -1,0 +1,66 @@
+// Steps that are about tokens: the N x N proof of Verifying, and the look for legacy tokens in Refreshing.
+import { KeyturnError } from '../errors.ts';
+import { RelyingParty } from '../relying-parties/relying-party.ts';
+import { verifyTokens } from '../token-probes/verify-tokens.ts';
+import type { StepContext, StepOutcome } from './step-frame.ts';
+
+/**
+ * Verifying: a token of each API server has the new `kid` and is accepted by each API server and by a relying party that knows only the
+ * public JWKS; tokens of the former key still are; the leading controller manager signs legacy tokens with the new key.
+ */
+export async function verify(context: StepContext): Promise<StepOutcome> {
+  const { adapters, record, control } = context;
+  const { publicIssuer, issuer, audience, apiServers, formerTokens } = adapters;
+  // A relying party that has just read the JWKS: what it refuses, every relying party refuses.
+  const relyingParty = new RelyingParty({
+    jwksUri: publicIssuer.jwksUrl,
+    issuer,
+    audience,
+    cacheMs: 0,
+    fetch: publicIssuer.fetch,
+  });
+  control.report('trying a token of each API server at each API server and at a relying party');
+  const former = formerTokens.valid(Date.now());
+  const proofs = await verifyTokens({
+    apiServers,
+    expectedKid: record.next.kid,
+    relyingParty,
+    audience,
+    formerTokens: former,
+  });
+  control.report('waiting for a legacy token of the leading controller manager');
+  const legacyKid = await adapters.reads.mintLegacyToken();
+  if (legacyKid !== record.next.kid) throw controllerManagerSignsWithAnother(legacyKid, record.next.kid);
+  const at = record.milestones.verifiedAt ?? context.now();
+  await context.saveRecord({ milestones: { ...record.milestones, verifiedAt: at } });
+  const ofFormer =
+    former.length > 0
+      ? `${former.length} token(s) of the former key are still accepted`
+      : 'no token of the former key was at hand, since the worker was restarted; every API server still publishes that key';
+  return {
+    changed: false,
+    at,
+    proof: `${proofs.length} checks of fresh tokens with ${record.next.kid} at ${apiServers.length} API servers and a relying party, none refused; ${ofFormer}; the controller manager signs with the new key`,
+  };
+}
+
+/** Refreshing: bound tokens are replaced by kubelet; legacy tokens are not, and are told to whoever reads the audit. */
+export async function refresh({ adapters, record }: StepContext): Promise<StepOutcome> {
+  const legacyTokens = (await adapters.reads.legacyTokens()).filter(({ kid }) => kid === record.former.kid);
+  const proof =
+    legacyTokens.length === 0
+      ? 'no legacy token is signed by the former key'
+      : `${legacyTokens.length} legacy token(s) are signed by the former key: ${legacyTokens.map(({ namespace, name }) => `${namespace}/${name}`).join(', ')}`;
+  return { changed: false, proof, legacyTokens };
+}
+
+function controllerManagerSignsWithAnother(kid: string, expected: string): KeyturnError {
+  return new KeyturnError(
+    'TOKEN_REJECTED',
+    `The leading controller manager signs legacy tokens with ${kid} instead of ${expected}`,
+    {
+      subject: 'kube-controller-manager',
+      remedy: 'Look at --service-account-private-key-file of each controller manager, then retry or roll back',
+    },
+  );
+}

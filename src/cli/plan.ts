@@ -1,0 +1,103 @@
+// keyturn plan: what a rotation would do now, with every change as a diff. Changes nothing.
+import { createTwoFilesPatch } from 'diff';
+import { Command } from 'commander';
+import type { ClusterAdapters } from '../activities/cluster-adapters.ts';
+import { observeCluster } from '../activities/observe-cluster.ts';
+import { planFor } from '../activities/preflight.ts';
+import { findCluster, loadConfig } from '../config/load.ts';
+import { mergeKeys, removeKey } from '../jwks/edit-jwks.ts';
+import { toJwk } from '../keys/jwk.ts';
+import { formatDuration } from '../rotation/duration.ts';
+import type { KeyRef, PublicKey } from '../rotation/key.ts';
+import type { Plan } from '../rotation/plan.ts';
+import { composeCluster } from '../worker/compose-cluster.ts';
+import { print } from './output.ts';
+
+interface Preview {
+  readonly cluster: string;
+  readonly plan: Plan;
+  readonly former: KeyRef;
+  /** Unified diffs of each manifest during the rotation, and of the JWKS after Publishing and after Pruning. */
+  readonly diffs: readonly string[];
+}
+
+export function planCommand(): Command {
+  return new Command('plan')
+    .description('show what a rotation would do now, with a diff of each manifest and of the JWKS; changes nothing')
+    .argument('[cluster]')
+    .action(async (name: string | undefined, _: unknown, command: Command) => {
+      const options = command.optsWithGlobals<{ config: string; json?: boolean }>();
+      const config = await loadConfig(options.config);
+      const preview = await previewRotation(await composeCluster(config, findCluster(config, name)));
+      print(preview, renderPreview(preview), options);
+    });
+}
+
+/** @throws PREFLIGHT_REFUSED with every reason */
+async function previewRotation(adapters: ClusterAdapters): Promise<Preview> {
+  const facts = await observeCluster(adapters, adapters.policies);
+  const { plan, former } = planFor(adapters, adapters.policies, facts);
+  const next = (await adapters.keyStore.staged(adapters.name)) ?? notMadeYet(facts.nextAlg ?? 'RS256');
+  const manifests = await adapters.platform.preview(facts.controlPlane.layouts, next);
+  return {
+    cluster: adapters.name,
+    plan,
+    former,
+    diffs: [
+      ...manifests.map(({ node, path, before, after }) => diff(`${node}:${path}`, before, after)),
+      ...(await previewJwks(adapters, former, next)),
+    ],
+  };
+}
+
+/** Stands for a key whose kid is known only once it is made. */
+function notMadeYet(alg: KeyRef['alg']): KeyRef & { readonly publicPem?: undefined } {
+  return { kid: 'NEW-KEY', alg };
+}
+
+async function previewJwks(
+  adapters: ClusterAdapters,
+  former: KeyRef,
+  next: KeyRef | PublicKey,
+): Promise<readonly string[]> {
+  const stored = await adapters.publisher.read('jwks');
+  if (stored === undefined) return [];
+  const { jwksUrl } = adapters.publicIssuer;
+  const jwk =
+    'publicPem' in next && next.publicPem !== undefined
+      ? toJwk(next)
+      : { use: 'sig' as const, kty: 'RSA' as const, kid: next.kid, alg: next.alg, n: '(made in Staging)', e: 'AQAB' };
+  const published = mergeKeys(stored.body, [jwk], jwksUrl);
+  const pruned = removeKey(published, former.kid, jwksUrl);
+  return [
+    diff(`${jwksUrl} (Publishing)`, indented(stored.body), indented(published)),
+    diff(`${jwksUrl} (Pruning)`, indented(published), indented(pruned)),
+  ];
+}
+
+/** One member a line, so that a diff of a compact document can be read. */
+function indented(json: string): string {
+  return `${JSON.stringify(JSON.parse(json), null, 2)}\n`;
+}
+
+function diff(name: string, before: string, after: string): string {
+  return createTwoFilesPatch(name, name, before, after, 'now', 'then', { context: 2 });
+}
+
+function renderPreview({ cluster, plan, former, diffs }: Preview): string {
+  const steps = plan.steps.map(
+    ({ phase, summary }, index) => `${String(index + 1).padStart(3)}. ${phase.padEnd(11)} ${summary}`,
+  );
+  const { relyingParties, drain } = plan.waits;
+  return [
+    `Rotation of ${cluster}: retires ${former.kid} (${former.alg})`,
+    '',
+    ...steps,
+    '',
+    `Wait of Publishing: ${formatDuration(relyingParties.ms)}: ${relyingParties.explanation}`,
+    `Wait of Draining:   ${formatDuration(drain.totalMs)}: ${drain.explanation}`,
+    `No way back from ${plan.pointOfNoReturn} on.`,
+    '',
+    ...diffs,
+  ].join('\n');
+}

@@ -1,0 +1,34 @@
+// The commands of `keyturn`.
+import { readFileSync } from 'node:fs';
+import { Command } from 'commander';
+import { z } from 'zod';
+import { decisionCommands } from './decide.ts';
+import { doctorCommand } from './doctor.ts';
+import { jwksCommand } from './jwks.ts';
+import { planCommand } from './plan.ts';
+import { rotateCommand } from './rotate.ts';
+import { statusCommand, watchCommand } from './watch.ts';
+import { workerCommand } from './worker.ts';
+
+/** The package's own file, at the same place from a checkout and from the published package. */
+function packageVersion(): string {
+  const file = new URL('../../package.json', import.meta.url);
+  return z.object({ version: z.string() }).parse(JSON.parse(readFileSync(file, 'utf8'))).version;
+}
+
+export function createProgram(): Command {
+  const program = new Command('keyturn')
+    .description('Rotates the key that signs ServiceAccount tokens of a Kubernetes cluster, without rejecting one.')
+    .version(packageVersion())
+    .option('-c, --config <file>', 'configuration', process.env['KEYTURN_CONFIG'] ?? 'keyturn.yaml')
+    .option('--json', 'print JSON');
+  program.addCommand(workerCommand());
+  program.addCommand(planCommand());
+  program.addCommand(rotateCommand());
+  program.addCommand(statusCommand());
+  program.addCommand(watchCommand());
+  for (const command of decisionCommands()) program.addCommand(command);
+  program.addCommand(doctorCommand());
+  program.addCommand(jwksCommand());
+  return program;
+}

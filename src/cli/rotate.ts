@@ -1,0 +1,78 @@
+// keyturn rotate: starts a rotation, and waits for its end where asked.
+import { hostname, userInfo } from 'node:os';
+import { WorkflowExecutionAlreadyStartedError, type Client } from '@temporalio/client';
+import { Command, Option } from 'commander';
+import type { RotationInput } from '../activities/contract.ts';
+import { findCluster, loadConfig } from '../config/load.ts';
+import { KeyturnError } from '../errors.ts';
+import type { rotateSigningKey } from '../workflows/index.ts';
+import { print } from './output.ts';
+import { connectClient, WORKFLOW_TYPE, workflowIdOf, type RotationHandle } from './temporal.ts';
+
+interface RotateOptions {
+  readonly config: string;
+  readonly reason?: string;
+  readonly gate?: ('signing' | 'pruning' | 'each-node')[];
+  readonly allowSingleApiServer?: boolean;
+  readonly wait?: boolean;
+  readonly json?: boolean;
+}
+
+export function rotateCommand(): Command {
+  return new Command('rotate')
+    .description('start the rotation of a cluster')
+    .argument('[cluster]', 'name in keyturn.yaml; may be left out where only one is configured')
+    .option('--reason <text>', 'stands in the audit record')
+    .addOption(new Option('--gate <gate...>', 'ask before').choices(['signing', 'pruning', 'each-node']))
+    .option('--allow-single-api-server', 'accept that the cluster is without an API while its only API server restarts')
+    .option('--wait', 'wait for the end and print the audit record')
+    .action(async (cluster: string | undefined, _: unknown, command: Command) => {
+      const options = command.optsWithGlobals<RotateOptions>();
+      const config = await loadConfig(options.config);
+      const { name } = findCluster(config, cluster);
+      const client = await connectClient();
+      const handle = await startRotation(client, config.taskQueue, {
+        cluster: name,
+        requestedBy: `${userInfo().username}@${hostname()}`,
+        ...(options.reason === undefined ? {} : { reason: options.reason }),
+        ...(options.gate === undefined ? {} : { gates: options.gate }),
+        ...(options.allowSingleApiServer === undefined ? {} : { allowSingleApiServer: options.allowSingleApiServer }),
+      });
+      const { workflowId } = handle;
+      if (options.wait !== true) {
+        print({ workflowId, cluster: name }, `Started ${workflowId}. Watch it with: keyturn watch ${name}`, options);
+        return;
+      }
+      const audit = await handle.result();
+      print(audit, `${audit.outcome}: ${audit.keys.map(({ kid, role }) => `${kid} ${role}`).join(', ')}`, options);
+    });
+}
+
+/** @throws ROTATION_RUNNING where the cluster's rotation is under way in this namespace */
+export async function startRotation(
+  client: Client,
+  taskQueue: string,
+  input: RotationInput & { readonly cluster: string },
+): Promise<RotationHandle> {
+  const workflowId = workflowIdOf(input.cluster);
+  try {
+    return await client.workflow.start<typeof rotateSigningKey>(WORKFLOW_TYPE, {
+      workflowId,
+      taskQueue,
+      args: [input],
+      staticSummary: `Rotate the signing key of ${input.cluster}`,
+      staticDetails: `Cluster: **${input.cluster}**\n\nReason: ${input.reason ?? 'none given'}\n\nRequested by: ${input.requestedBy ?? 'unknown'}`,
+    });
+  } catch (error) {
+    if (!(error instanceof WorkflowExecutionAlreadyStartedError)) throw error;
+    throw new KeyturnError(
+      'ROTATION_RUNNING',
+      `The signing key of "${input.cluster}" is being rotated already (${workflowId})`,
+      {
+        subject: workflowId,
+        remedy: `See where it stands with: keyturn status ${input.cluster}`,
+        cause: error,
+      },
+    );
+  }
+}

@@ -1,0 +1,84 @@
+// keyturn status and keyturn watch: where a rotation stands, once or as a live view.
+import { setTimeout as sleep } from 'node:timers/promises';
+import { defaultPayloadConverter } from '@temporalio/common';
+import { Command, Option } from 'commander';
+import type { ProbeCounts } from '../rotation/probe-counts.ts';
+import type { RotationStatus } from '../rotation/status.ts';
+import { statusQuery } from '../workflows/messages.ts';
+import { EXIT, exitCodeOf } from './exit-code.ts';
+import { print } from './output.ts';
+import { renderStatus } from './render-status.ts';
+import { connectClient, findRotation, type RotationHandle } from './temporal.ts';
+
+const REFRESH_MS = 1000;
+
+interface StatusOptions {
+  readonly workflowId?: string;
+  readonly format: 'keyturn' | 'gkectl';
+  readonly json?: boolean;
+}
+
+export function statusCommand(): Command {
+  return new Command('status')
+    .description('show where a rotation stands; exit code 0 ended, 3 a person must decide, 4 under way')
+    .argument('[cluster]')
+    .option('--workflow-id <id>', 'a rotation that was started elsewhere, e.g. from the Temporal UI')
+    .addOption(new Option('--format <format>', 'shape of the output').choices(['keyturn', 'gkectl']).default('keyturn'))
+    .action(async (cluster: string | undefined, _: unknown, command: Command) => {
+      const options = command.optsWithGlobals<StatusOptions>();
+      const handle = await findRotation(await connectClient(), selection(cluster, options));
+      const status = await handle.query(statusQuery);
+      process.exitCode = exitCodeOf(status);
+      if (options.format === 'gkectl') print(status.gkectl, renderGkectl(status), options);
+      else print(status, renderStatus(status, await liveProbes(handle), Date.now()), options);
+    });
+}
+
+export function watchCommand(): Command {
+  return new Command('watch')
+    .description('follow a rotation until it ends or a person must decide')
+    .argument('[cluster]')
+    .option('--workflow-id <id>')
+    .action(async (cluster: string | undefined, _: unknown, command: Command) => {
+      const options = command.optsWithGlobals<StatusOptions>();
+      const handle = await findRotation(await connectClient(), selection(cluster, options));
+      process.exitCode = await watch(handle, options);
+    });
+}
+
+async function watch(handle: RotationHandle, { json = false }: StatusOptions): Promise<number> {
+  let shown = '';
+  for (;;) {
+    const status = await handle.query(statusQuery);
+    const text = json ? JSON.stringify(status) : renderStatus(status, await liveProbes(handle), Date.now());
+    if (text !== shown) process.stdout.write(process.stdout.isTTY && !json ? `\x1b[2J\x1b[H${text}\n` : `${text}\n`);
+    shown = text;
+    const code = exitCodeOf(status);
+    if (code !== EXIT.waiting) return code;
+    await sleep(REFRESH_MS);
+  }
+}
+
+/** Counts of the probes that run now, from their heartbeat; null where none run. */
+export async function liveProbes(handle: RotationHandle): Promise<ProbeCounts | null> {
+  const { raw } = await handle.describe();
+  const probing = raw.pendingActivities?.find(({ activityType }) => activityType?.name === 'probeTokens');
+  const payload = probing?.heartbeatDetails?.payloads?.[0];
+  return payload ? defaultPayloadConverter.fromPayload<ProbeCounts | null>(payload) : null;
+}
+
+/** The lines that `gkectl update credentials ksa-signing-key status` prints, after its documentation. */
+export function renderGkectl({ gkectl }: Pick<RotationStatus, 'gkectl'>): string {
+  if (gkectl === null) return 'No KSASigningKeyRotation';
+  const { status, reason, ...versions } = gkectl;
+  return [
+    `State of KSASigningKeyRotation with KSASigningKeyVersion ${Math.max(...gkectl.publicKeyVersions)} is -`,
+    `status: ${status},`,
+    `reason: ${reason},`,
+    `message:${JSON.stringify(versions)}`,
+  ].join('\n');
+}
+
+function selection(cluster: string | undefined, { workflowId }: StatusOptions) {
+  return { ...(cluster === undefined ? {} : { cluster }), ...(workflowId === undefined ? {} : { workflowId }) };
+}

@@ -1,0 +1,104 @@
+// A TCP load balancer in front of the API servers that sends connections only to those that say they are ready.
+import { once } from 'node:events';
+import { connect, createServer, type Server, type Socket } from 'node:net';
+import { probeHttps } from '../https-probe.ts';
+
+export interface LoadBalancerOptions {
+  readonly port: number;
+  /** `https://127.0.0.1:<port>` of each API server. */
+  readonly backends: readonly string[];
+  readonly caPem: string;
+  /** Between two health checks of a backend, and the time-out of one. Default 1 s. */
+  readonly checkMs?: number;
+}
+
+interface Backend {
+  readonly url: URL;
+  readonly sockets: Set<Socket>;
+  isReady: boolean;
+}
+
+export class LoadBalancer {
+  readonly #server: Server;
+  readonly #backends: readonly Backend[];
+  readonly #options: LoadBalancerOptions;
+  #next = 0;
+  #checks: NodeJS.Timeout | undefined;
+
+  constructor(options: LoadBalancerOptions) {
+    this.#options = options;
+    this.#backends = options.backends.map((url) => ({ url: new URL(url), sockets: new Set<Socket>(), isReady: false }));
+    this.#server = createServer((client) => this.#serve(client, this.#inTurn()));
+  }
+
+  get url(): string {
+    return `https://127.0.0.1:${this.#options.port}`;
+  }
+
+  async start(): Promise<void> {
+    await this.checkAll();
+    this.#checks = setInterval(() => void this.checkAll(), this.#options.checkMs ?? 1000);
+    this.#server.listen(this.#options.port, '127.0.0.1');
+    await once(this.#server, 'listening');
+  }
+
+  async stop(): Promise<void> {
+    clearInterval(this.#checks);
+    for (const backend of this.#backends) dropConnections(backend);
+    if (!this.#server.listening) return;
+    this.#server.close();
+    await once(this.#server, 'close');
+  }
+
+  /** Asks every backend's /readyz once. A backend that is not ready loses its connections, so that clients go elsewhere. */
+  async checkAll(): Promise<void> {
+    await Promise.all(
+      this.#backends.map(async (backend) => {
+        const timeoutMs = this.#options.checkMs ?? 1000;
+        const answer = await probeHttps({ url: `${backend.url.origin}/readyz`, caPem: this.#options.caPem, timeoutMs });
+        backend.isReady = answer === 200;
+        if (!backend.isReady) dropConnections(backend);
+      }),
+    );
+  }
+
+  /** Ready backends, a different one first each time. */
+  #inTurn(): Backend[] {
+    const ready = this.#backends.filter((backend) => backend.isReady);
+    const first = ready.length === 0 ? 0 : this.#next++ % ready.length;
+    return [...ready.slice(first), ...ready.slice(0, first)];
+  }
+
+  /** Joins the client to the first of the candidates that takes the connection. */
+  #serve(client: Socket, candidates: readonly Backend[]): void {
+    const [backend, ...others] = candidates;
+    client.on('error', () => client.destroy());
+    if (backend === undefined) {
+      client.destroy();
+      return;
+    }
+    const upstream = connect(Number(backend.url.port), backend.url.hostname);
+    const refused = (): void => {
+      backend.isReady = false;
+      this.#serve(client, others);
+    };
+    upstream.once('error', refused);
+    upstream.once('connect', () => {
+      upstream.off('error', refused);
+      upstream.on('error', () => client.destroy());
+      backend.sockets.add(client);
+      const end = (): void => {
+        backend.sockets.delete(client);
+        client.destroy();
+        upstream.destroy();
+      };
+      client.once('close', end);
+      upstream.once('close', end);
+      client.pipe(upstream).pipe(client);
+    });
+  }
+}
+
+function dropConnections(backend: Backend): void {
+  for (const socket of backend.sockets) socket.destroy();
+}

@@ -1,0 +1,189 @@
+// Everything around Keyturn on one machine: Temporal, an object store with the issuer's documents, and an HA control plane.
+import { randomBytes } from 'node:crypto';
+import { mkdir, readFile, writeFile } from 'node:fs/promises';
+import path from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { Client, Connection } from '@temporalio/client';
+import { stringify } from 'yaml';
+import type { KeyType } from '../key-stores/port.ts';
+import { renderAzwiJwks } from '../cli/jwks.ts';
+import { discoveryDocument } from '../jwks/discovery.ts';
+import { AzureBlobPublisher } from '../publishers/azure-blob.ts';
+import { startBlobStore, type BlobStore } from './blob-store.ts';
+import { catalog } from './components/catalog.ts';
+import type { OnProgress } from './components/component.ts';
+import { getComponent } from './components/get-component.ts';
+import { startControlPlane, type ControlPlane, type ControlPlaneOptions } from './control-plane/control-plane.ts';
+import { startGuardedProcess, type GuardedProcess } from './guarded-process.ts';
+import { startTemporalServer, type TemporalServer } from './temporal-server.ts';
+
+export interface EnvironmentOptions {
+  /** Everything lies below it; must be empty or missing. */
+  readonly directory: string;
+  /** Name of the cluster in keyturn.yaml. Default `demo`. */
+  readonly cluster?: string;
+  readonly nodes?: number;
+  readonly signingKey?: KeyType;
+  readonly apiServerFlags?: ControlPlaneOptions['apiServerFlags'];
+  /** `policies` of keyturn.yaml, as written there. */
+  readonly policies?: Readonly<Record<string, unknown>>;
+  /** Other fields of the cluster in keyturn.yaml, as written there. */
+  readonly clusterFields?: Readonly<Record<string, unknown>>;
+  readonly onProgress?: OnProgress;
+}
+
+export interface Environment {
+  readonly controlPlane: ControlPlane;
+  readonly blobStore: BlobStore;
+  readonly temporal: TemporalServer;
+  readonly client: Client;
+  readonly cluster: string;
+  readonly configFile: string;
+  readonly auditDirectory: string;
+  /** For processes that use Temporal: the worker and the CLI. */
+  readonly processEnvironment: Readonly<Record<string, string>>;
+  /** The worker as its own process, as users run it. */
+  startWorker(): Promise<GuardedProcess>;
+  /** Ends every process and settles when they are gone. The files stay. */
+  stop(): Promise<void>;
+}
+
+const mainScript = fileURLToPath(new URL('../cli/main.ts', import.meta.url));
+const WORKER_STOP_MS = 15_000;
+
+/** @throws COMPONENT_UNAVAILABLE, or Error with what did not come up; nothing is left running */
+export async function startEnvironment(options: EnvironmentOptions): Promise<Environment> {
+  const { directory, onProgress = () => undefined, cluster = 'demo' } = options;
+  const cleanUp: (() => Promise<unknown>)[] = [];
+  const stop = async () => {
+    for (const end of cleanUp.splice(0).reverse()) await end();
+  };
+  try {
+    await mkdir(directory, { recursive: true });
+    const find = (name: keyof typeof catalog) => getComponent(catalog[name], { onProgress });
+    const components = {
+      etcd: await find('etcd'),
+      kubeApiServer: await find('kube-apiserver'),
+      kubeControllerManager: await find('kube-controller-manager'),
+    };
+    const temporalProgram = await find('temporal');
+
+    onProgress('Starting Temporal and the object store');
+    const blobStore = await startBlobStore({ directory: path.join(directory, 'blob-store') });
+    cleanUp.push(() => blobStore.stop());
+    const temporal = await startTemporalServer({
+      program: temporalProgram,
+      directory: path.join(directory, 'temporal'),
+      databasePath: path.join(directory, 'temporal', 'temporal.db'),
+    });
+    cleanUp.push(() => temporal.stop());
+    const connection = await Connection.connect({ address: temporal.address });
+    cleanUp.push(() => connection.close());
+    const controlPlane = await startControlPlane({
+      directory: path.join(directory, 'control-plane'),
+      components,
+      issuer: blobStore.containerUrl,
+      onProgress,
+      ...(options.nodes === undefined ? {} : { nodes: options.nodes }),
+      ...(options.signingKey === undefined ? {} : { signingKey: options.signingKey }),
+      ...(options.apiServerFlags === undefined ? {} : { apiServerFlags: options.apiServerFlags }),
+    });
+    cleanUp.push(() => controlPlane.stop());
+    await publishFirstDocuments(blobStore, controlPlane);
+
+    const configFile = path.join(directory, 'keyturn.yaml');
+    await writeConfig(configFile, { ...options, cluster }, blobStore, controlPlane);
+    const processEnvironment = {
+      TEMPORAL_ADDRESS: temporal.address,
+      TEMPORAL_NAMESPACE: 'default',
+      TEMPORAL_CONFIG_FILE: '/dev/null',
+      KEYTURN_CONFIG: configFile,
+      DEMO_BLOB_CONNECTION: blobStore.connectionString,
+    };
+    return {
+      controlPlane,
+      blobStore,
+      temporal,
+      client: new Client({ connection }),
+      cluster,
+      configFile,
+      auditDirectory: path.join(directory, 'audit'),
+      processEnvironment,
+      startWorker: async () => {
+        const logFile = path.join(directory, 'worker.log');
+        const worker = await startGuardedProcess(process.execPath, [mainScript, 'worker'], {
+          logFile,
+          environment: processEnvironment,
+        });
+        cleanUp.push(() => worker.stop(WORKER_STOP_MS));
+        return worker;
+      },
+      stop,
+    };
+  } catch (error) {
+    await stop();
+    throw error;
+  }
+}
+
+/** What the cluster's owner published when the cluster was made: the discovery document, and the JWKS with the first key. */
+async function publishFirstDocuments(blobStore: BlobStore, { nodes, issuer }: ControlPlane): Promise<void> {
+  const [node] = nodes;
+  if (node === undefined) throw new Error('a control plane needs a node');
+  const keyFile = path.join(node.pkiDirectory, 'sa.pub');
+  const publisher = new AzureBlobPublisher({
+    containerUrl: blobStore.containerUrl,
+    credentials: { connectionString: blobStore.connectionString },
+    ca: await readFile(blobStore.caPath, 'utf8'),
+  });
+  await publisher.write('discovery', discoveryDocument(issuer, `${issuer}/openid/v1/jwks`), 'absent');
+  await publisher.write(
+    'jwks',
+    renderAzwiJwks([{ path: keyFile, content: await readFile(keyFile, 'utf8') }]),
+    'absent',
+  );
+}
+
+async function writeConfig(
+  file: string,
+  options: EnvironmentOptions & { readonly cluster: string },
+  blobStore: BlobStore,
+  controlPlane: ControlPlane,
+): Promise<void> {
+  const directory = path.dirname(file);
+  const wrappingKeyFile = path.join(directory, 'wrapping.key');
+  await writeFile(wrappingKeyFile, randomBytes(32).toString('base64'), { mode: 0o600 });
+  const config = {
+    auditDirectory: path.join(directory, 'audit'),
+    clusters: [
+      {
+        name: options.cluster,
+        platform: {
+          type: 'static-pod',
+          kubeconfig: controlPlane.keyturnKubeconfigPath,
+          nodes: controlPlane.nodes.map(({ name, manifestsDirectory, controllerManagerUrl }) => ({
+            name,
+            manifests: manifestsDirectory,
+            controllerManager: controllerManagerUrl,
+          })),
+        },
+        issuer: controlPlane.issuer,
+        issuerCaFile: blobStore.caPath,
+        relyingParties: ['azure'],
+        publisher: {
+          type: 'azure-blob',
+          container: blobStore.containerUrl,
+          credentials: { connectionString: { env: 'DEMO_BLOB_CONNECTION' } },
+        },
+        keyStore: {
+          type: 'encrypted-file',
+          directory: path.join(directory, 'keys'),
+          wrappingKey: { file: wrappingKeyFile },
+        },
+        policies: options.policies ?? {},
+        ...options.clusterFields,
+      },
+    ],
+  };
+  await writeFile(file, stringify(config));
+}

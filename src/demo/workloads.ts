@@ -1,0 +1,62 @@
+// The demo's own workloads: clients that reload their tokens and an outside relying party, independent of the worker's probes.
+import { readFile } from 'node:fs/promises';
+import { KubeApiServer } from '../api-servers/api-server.ts';
+import { KubeClient } from '../api-servers/kube-client.ts';
+import { loadKubeConfig } from '../api-servers/kube-config.ts';
+import { createTrustingFetch } from '../publishers/trusting-fetch.ts';
+import { RelyingParty } from '../relying-parties/relying-party.ts';
+import type { ProbeCounts } from '../rotation/probe-counts.ts';
+import { runTokenProbes } from '../token-probes/token-probes.ts';
+import type { BlobStore } from './blob-store.ts';
+import type { ControlPlane } from './control-plane/control-plane.ts';
+
+const AUDIENCE = 'api://AzureADTokenExchange';
+
+export interface Workloads {
+  stop(): Promise<ProbeCounts>;
+}
+
+export interface WorkloadOptions {
+  /** For how long the relying party may hold the JWKS, ms. */
+  readonly cacheMs: number;
+  readonly intervalMs: number;
+  readonly reloadAfterMs: number;
+}
+
+/** Tokens of the ServiceAccount `default` in the namespace `default`. */
+export async function startWorkloads(
+  { controlPlane, blobStore }: { readonly controlPlane: ControlPlane; readonly blobStore: BlobStore },
+  { cacheMs, intervalMs, reloadAfterMs }: WorkloadOptions,
+): Promise<Workloads> {
+  const client = new KubeClient(await loadKubeConfig(controlPlane.adminKubeconfigPath));
+  const stopping = new AbortController();
+  const counts = runTokenProbes({
+    apiServers: controlPlane.nodes.map(
+      ({ name, apiServerUrl }) =>
+        new KubeApiServer({
+          node: name,
+          client: client.at(apiServerUrl),
+          probe: { namespace: 'default', name: 'default' },
+        }),
+    ),
+    relyingParty: new RelyingParty({
+      jwksUri: `${blobStore.containerUrl}/openid/v1/jwks`,
+      issuer: controlPlane.issuer,
+      audience: AUDIENCE,
+      cacheMs,
+      fetch: createTrustingFetch(await readFile(blobStore.caPath, 'utf8')),
+    }),
+    audience: AUDIENCE,
+    intervalMs,
+    reloadAfterMs,
+    signal: stopping.signal,
+    onCounts: () => undefined,
+    now: Date.now,
+  });
+  return {
+    stop: () => {
+      stopping.abort();
+      return counts;
+    },
+  };
+}

@@ -1,0 +1,74 @@
+// What a rotation asks of a control plane. One adapter per platform; it says by data what it can do.
+import type { Capabilities } from '../rotation/capabilities.ts';
+import type { SigningKey } from '../keys/signing-key.ts';
+import type { KeyRef, PublicKey } from '../rotation/key.ts';
+import type { ControlPlaneObservation, NodeLayout } from '../rotation/observation.ts';
+
+/** Lets a long step be watched and stopped. */
+export interface StepControl {
+  /** Aborted when the step must stop; a step that is stopped leaves a state that the next call takes up. */
+  readonly signal: AbortSignal;
+  /** Told in words what is being waited for. */
+  readonly report: (progress: string) => void;
+}
+
+/** Proof of one change of one node. */
+export interface NodeChange {
+  readonly node: string;
+  /** False where the node already was as asked. */
+  readonly changed: boolean;
+  /** ms from the manifest's rename to the proof that the new process serves; 0 where nothing changed. */
+  readonly restartMs: number;
+  /** What was seen that proves the change, in words. */
+  readonly proof: string;
+}
+
+/** A file on a node as it is and as it would be. */
+export interface FileDiff {
+  readonly node: string;
+  readonly path: string;
+  readonly before: string;
+  readonly after: string;
+}
+
+/**
+ * A control plane whose trust and signing we order node by node. Every method is idempotent: done twice it changes nothing the second
+ * time, and a call that died half way is completed by the next. A node whose API server does not come back with a changed manifest gets the
+ * former manifest back before MANIFEST_REFUSED is thrown.
+ */
+export interface Platform {
+  readonly capabilities: Capabilities;
+
+  observe(): Promise<ControlPlaneObservation>;
+
+  /** Manifests as they would be after Trusting and Signing; nothing is changed. */
+  preview(layouts: readonly NodeLayout[], next: KeyRef): Promise<readonly FileDiff[]>;
+
+  /** Copies manifests and key files of the node to a folder of its own on that node, readable by root only. */
+  backUp(layout: NodeLayout, rotationId: string): Promise<void>;
+  removeBackUp(layout: NodeLayout, rotationId: string): Promise<void>;
+
+  /** Trusting: brings the public key and adds its flag; done when this API server publishes it. */
+  trust(layout: NodeLayout, next: PublicKey, control: StepControl): Promise<NodeChange>;
+  /** Undo of trust: removes the flag, waits until the key is no longer published by it, removes the file. */
+  distrust(layout: NodeLayout, next: KeyRef, control: StepControl): Promise<NodeChange>;
+
+  /** Signing: brings the private key (0600, owned as its predecessor) and switches the API server; done when its tokens carry the new kid. */
+  sign(layout: NodeLayout, next: SigningKey, control: StepControl): Promise<NodeChange>;
+  /** Undo of sign: switches the API server back to `layout.signingKeyFile`, waits for the former kid, removes the new private key. */
+  signWithFormer(layout: NodeLayout, former: KeyRef, next: KeyRef, control: StepControl): Promise<NodeChange>;
+
+  /** Signing: switches the node's controller manager to the new private key. */
+  switchControllerManager(layout: NodeLayout, next: KeyRef, control: StepControl): Promise<NodeChange>;
+  /** Back to `layout.controllerManagerKeyFile`: the undo of the above, and the last step of Untrusting. */
+  restoreControllerManager(layout: NodeLayout, control: StepControl): Promise<NodeChange>;
+
+  /**
+   * Untrusting: the new pair takes the place of the former at the former's own paths (other keys in those files stay), and the manifest
+   * becomes what it was before the rotation; done when this API server publishes `next`, not `former`, and signs with `next`.
+   */
+  untrust(layout: NodeLayout, former: KeyRef, next: SigningKey, control: StepControl): Promise<NodeChange>;
+
+  /** Retiring: removes the files named by kid, and the back-up where `keepManifests` is false (private keys in it always). */
+  retire(layout: NodeLayout, next: KeyRef, rotationId: string, backUps: 'remove' | 'keep-manifests'): Promise<void>;
+}

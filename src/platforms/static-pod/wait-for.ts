@@ -1,0 +1,51 @@
+// Asks again and again until something is seen, the time is up, or the step is stopped.
+import { setTimeout as sleepFor } from 'node:timers/promises';
+
+/** What was seen, in words; or why it was not. */
+export type Sighting = { readonly proof: string } | { readonly missing: string };
+
+/** Time as the platform sees it. */
+export interface Clock {
+  /** ms since the epoch */
+  now(): number;
+  /** Rejects when the signal is aborted. */
+  sleep(ms: number, signal: AbortSignal): Promise<unknown>;
+}
+
+export const systemClock: Clock = {
+  now: () => Date.now(),
+  sleep: (ms, signal) => sleepFor(ms, undefined, { signal }),
+};
+
+export interface Patience {
+  readonly clock: Clock;
+  /** How long to wait in all, in ms. */
+  readonly timeoutMs: number;
+  /** Pause between two looks, in ms. */
+  readonly pollMs: number;
+  readonly signal: AbortSignal;
+  /** Told after each look what is still missing. */
+  readonly onMissing: (missing: string, waitedMs: number) => void;
+}
+
+/**
+ * The first proof, or what was missing when the time was up. Looks at least once.
+ * @throws the signal's reason where the step is stopped
+ */
+export async function waitFor(look: () => Promise<Sighting>, patience: Patience): Promise<Sighting> {
+  const { clock, timeoutMs, pollMs, signal } = patience;
+  const startedAt = clock.now();
+  for (;;) {
+    signal.throwIfAborted();
+    const sighting = await look();
+    const waitedMs = clock.now() - startedAt;
+    if ('proof' in sighting || waitedMs >= timeoutMs) return sighting;
+    patience.onMissing(sighting.missing, waitedMs);
+    try {
+      await clock.sleep(pollMs, signal);
+    } catch (error) {
+      signal.throwIfAborted();
+      throw error;
+    }
+  }
+}

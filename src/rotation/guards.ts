@@ -1,0 +1,236 @@
+// What must be true before a step may start. Pure checks over observed facts, each named for what it demands.
+import { formatDuration } from './duration.ts';
+import type { KeyRef, Kid } from './key.ts';
+import type { ApiServerObservation, LegacyToken } from './observation.ts';
+
+/** A step's guards are evaluated anew each time it starts, on facts gathered then. */
+export type GuardName =
+  | 'nextStaged'
+  | 'nextIsPublic'
+  | 'formerIsPublic'
+  | 'formerIsNotPublic'
+  | 'cachesExpired'
+  | 'drained'
+  | 'nextDrained'
+  | 'othersReady'
+  | 'everyoneTrustsNext'
+  | 'everyoneTrustsFormer'
+  | 'everyoneSignsWithNext'
+  | 'nobodySignsWithNext'
+  | 'nobodyTrustsNext'
+  | 'nobodyTrustsFormer'
+  | 'noLegacyTokensOfFormer'
+  | 'noLegacyTokensOfNext';
+
+/** Everything a guard may look at. */
+export interface GuardFacts {
+  /** ms since the epoch, of the worker. */
+  readonly nowMs: number;
+  readonly former: KeyRef;
+  readonly next: KeyRef;
+  /** The node that the step is about to change; null for steps that change no node. */
+  readonly node: string | null;
+  readonly apiServers: readonly ApiServerObservation[];
+  readonly publicKids: readonly Kid[];
+  readonly stagedKid: Kid | null;
+  readonly legacyTokens: readonly LegacyToken[];
+  /** Ends of the two waits, ms since the epoch; null where the wait has not begun. */
+  readonly relyingPartiesUntilMs: number | null;
+  readonly drainUntilMs: number | null;
+  /** End of the roll back's wait; null where no token was ever signed with the new key. */
+  readonly drainNextUntilMs: number | null;
+  readonly policies: GuardPolicies;
+}
+
+/** Recorded exceptions that an operator asked for. */
+export interface GuardPolicies {
+  readonly allowSingleApiServer: boolean;
+  /** `keep`: legacy tokens of a key that is forgotten may die, as accepted by the operator. */
+  readonly legacyTokens: 'hold' | 'keep';
+}
+
+export interface Violation {
+  readonly guard: GuardName;
+  /** What is not so, with the objects it is about. */
+  readonly reason: string;
+  /** True where time alone may mend it (an API server that restarts); false where a person must decide. */
+  readonly transient: boolean;
+}
+
+/** Which costly facts a guard needs, so that only those are gathered. */
+export type FactSource = 'apiServers' | 'publicJwks' | 'keyStore' | 'legacyTokens';
+
+interface Guard {
+  readonly needs: readonly FactSource[];
+  readonly check: (facts: GuardFacts) => Omit<Violation, 'guard'> | null;
+}
+
+const trusts = (server: ApiServerObservation, key: KeyRef) => server.trusted.some(({ kid }) => kid === key.kid);
+const names = (servers: readonly ApiServerObservation[]) => servers.map(({ node }) => node).join(', ');
+
+const showsKeys = ({ trusted }: ApiServerObservation) => trusted.length > 0;
+const showsSigner = ({ signingKid }: ApiServerObservation) => signingKid !== null;
+
+/** Fails for each API server for which `holds` is false. What was not seen proves nothing: one that does not answer may answer later. */
+function everyApiServer(
+  facts: GuardFacts,
+  answers: (server: ApiServerObservation) => boolean,
+  holds: (server: ApiServerObservation) => boolean,
+  describe: (failing: string) => string,
+): Omit<Violation, 'guard'> | null {
+  if (facts.apiServers.length === 0) return { reason: 'no API server was observed', transient: true };
+  const away = facts.apiServers.filter(({ ready }) => !ready);
+  if (away.length > 0) return { reason: `cannot be asked, since not ready: ${names(away)}`, transient: true };
+  const silent = facts.apiServers.filter((server) => !answers(server));
+  if (silent.length > 0) return { reason: `did not tell its keys when asked: ${names(silent)}`, transient: true };
+  const failing = facts.apiServers.filter((server) => !holds(server));
+  return failing.length === 0 ? null : { reason: describe(names(failing)), transient: false };
+}
+
+const CALLED = { former: 'former', next: 'new' } as const;
+
+function everyoneTrusts(key: 'former' | 'next'): Guard {
+  const describe = (failing: string) => `the ${CALLED[key]} key is not trusted by ${failing}`;
+  return {
+    needs: ['apiServers'],
+    check: (facts) => everyApiServer(facts, showsKeys, (server) => trusts(server, facts[key]), describe),
+  };
+}
+
+function nobodyTrusts(key: 'former' | 'next'): Guard {
+  const describe = (failing: string) => `the ${CALLED[key]} key is still trusted by ${failing}`;
+  return {
+    needs: ['apiServers'],
+    check: (facts) => everyApiServer(facts, showsKeys, (server) => !trusts(server, facts[key]), describe),
+  };
+}
+
+const GUARDS: Readonly<Record<GuardName, Guard>> = {
+  nextStaged: {
+    needs: ['keyStore'],
+    check: ({ stagedKid, next }) =>
+      stagedKid === next.kid
+        ? null
+        : { reason: `the key store does not hold the new key ${next.kid}`, transient: false },
+  },
+  nextIsPublic: {
+    needs: ['publicJwks'],
+    check: ({ publicKids, next }) =>
+      publicKids.includes(next.kid)
+        ? null
+        : { reason: `the public JWKS does not have the new key ${next.kid}`, transient: false },
+  },
+  formerIsPublic: {
+    needs: ['publicJwks'],
+    check: ({ publicKids, former }) =>
+      publicKids.includes(former.kid)
+        ? null
+        : { reason: `the public JWKS does not have the former key ${former.kid}`, transient: false },
+  },
+  formerIsNotPublic: {
+    needs: ['publicJwks'],
+    check: ({ publicKids, former }) =>
+      publicKids.includes(former.kid)
+        ? { reason: `the public JWKS still has the former key ${former.kid}`, transient: false }
+        : null,
+  },
+  cachesExpired: {
+    needs: [],
+    check: ({ nowMs, relyingPartiesUntilMs }) =>
+      waitIsOver('relying parties may still hold a JWKS without the key', nowMs, relyingPartiesUntilMs),
+  },
+  drained: {
+    needs: [],
+    check: ({ nowMs, drainUntilMs }) => waitIsOver('tokens of the former key may still be in use', nowMs, drainUntilMs),
+  },
+  nextDrained: {
+    needs: [],
+    check: ({ nowMs, drainNextUntilMs }) =>
+      drainNextUntilMs === null
+        ? null
+        : waitIsOver('tokens of the new key may still be in use', nowMs, drainNextUntilMs),
+  },
+  // Invariant 3: at most one API server is down by our doing.
+  othersReady: {
+    needs: ['apiServers'],
+    check: ({ apiServers, node, policies }) => {
+      const others = apiServers.filter((server) => server.node !== node);
+      if (apiServers.length === 0) return { reason: 'no API server was observed', transient: true };
+      if (others.length === 0) {
+        return policies.allowSingleApiServer
+          ? null
+          : { reason: 'there is no other API server to serve meanwhile', transient: false };
+      }
+      const down = others.filter((server) => !server.ready);
+      if (down.length > 0) return { reason: `not ready: ${names(down)}`, transient: true };
+      const withoutEtcd = others.filter((server) => !server.etcdHealthy);
+      return withoutEtcd.length === 0
+        ? null
+        : { reason: `etcd is not healthy as seen by ${names(withoutEtcd)}`, transient: true };
+    },
+  },
+  // Invariant 2: nobody signs with a key that another API server does not have.
+  everyoneTrustsNext: everyoneTrusts('next'),
+  everyoneTrustsFormer: everyoneTrusts('former'),
+  everyoneSignsWithNext: {
+    needs: ['apiServers'],
+    check: (facts) =>
+      everyApiServer(
+        facts,
+        showsSigner,
+        (server) => server.signingKid === facts.next.kid,
+        (failing) => `the new key is not the signer of ${failing}`,
+      ),
+  },
+  nobodySignsWithNext: {
+    needs: ['apiServers'],
+    check: (facts) =>
+      everyApiServer(
+        facts,
+        showsSigner,
+        (server) => server.signingKid !== facts.next.kid,
+        (failing) => `the new key still signs on ${failing}`,
+      ),
+  },
+  nobodyTrustsNext: nobodyTrusts('next'),
+  nobodyTrustsFormer: nobodyTrusts('former'),
+  noLegacyTokensOfFormer: {
+    needs: ['legacyTokens'],
+    check: (facts) => noLegacyTokensOf(facts, 'former'),
+  },
+  noLegacyTokensOfNext: {
+    needs: ['legacyTokens'],
+    check: (facts) => noLegacyTokensOf(facts, 'next'),
+  },
+};
+
+/** They never expire: no wait helps them. */
+function noLegacyTokensOf(facts: GuardFacts, key: 'former' | 'next'): Omit<Violation, 'guard'> | null {
+  const left = facts.legacyTokens.filter(({ kid }) => kid === facts[key].kid);
+  if (left.length === 0 || facts.policies.legacyTokens === 'keep') return null;
+  const shown = left.slice(0, 5).map(({ namespace, name }) => `${namespace}/${name}`);
+  const more = left.length > shown.length ? ` and ${left.length - shown.length} more` : '';
+  return {
+    reason: `${left.length} legacy token Secret(s) are signed by the ${CALLED[key]} key and would die: ${shown.join(', ')}${more}`,
+    transient: false,
+  };
+}
+
+function waitIsOver(why: string, nowMs: number, untilMs: number | null): Omit<Violation, 'guard'> | null {
+  if (untilMs === null) return { reason: `${why}: the wait has not begun`, transient: false };
+  if (nowMs >= untilMs) return null;
+  return { reason: `${why} for another ${formatDuration(untilMs - nowMs)}`, transient: true };
+}
+
+/** What must be gathered to evaluate these guards. */
+export function factsNeeded(guards: readonly GuardName[]): ReadonlySet<FactSource> {
+  return new Set(guards.flatMap((guard) => GUARDS[guard].needs));
+}
+
+/** All guards that do not hold; empty where the step may start. */
+export function violations(guards: readonly GuardName[], facts: GuardFacts): readonly Violation[] {
+  return guards.flatMap((guard) => {
+    const violation = GUARDS[guard].check(facts);
+    return violation === null ? [] : [{ guard, ...violation }];
+  });
+}

@@ -1,0 +1,37 @@
+// What a rotation must remember outside of its own history, so that another run can take it up. Lives in the cluster's Lease.
+import type { KeyRef, PublicKey } from './key.ts';
+import type { NodeLayout } from './observation.ts';
+
+/** Moments from which waits are counted. RFC 3339; absent until they came. */
+export interface Milestones {
+  /** The new key was read back at the public URL. */
+  readonly publishedAt?: string;
+  /** The last signer was switched and proven. */
+  readonly verifiedAt?: string;
+  /** The former key was taken out of the public JWKS. */
+  readonly prunedAt?: string;
+  /** The first API server began to forget the former key: from here on only forward. */
+  readonly untrustingAt?: string;
+  /** No API server knows the former key any more; what follows needs no private key. */
+  readonly untrustedAt?: string;
+}
+
+export interface RotationRecord {
+  readonly rotationId: string;
+  /** Counts the cluster's keys: the first key that Keyturn brings is 2, its predecessor 1. */
+  readonly keyVersion: number;
+  readonly startedAt: string;
+  /** With its public half, so that it can be published again. */
+  readonly former: PublicKey;
+  readonly next: KeyRef;
+  /** As they were before the rotation changed anything. */
+  readonly layouts: readonly NodeLayout[];
+  readonly milestones: Milestones;
+  /** Present once the rotation has ended: such a record is history, not something to take up. */
+  readonly ended?: { readonly at: string; readonly outcome: 'completed' | 'rolled-back' };
+}
+
+/** True where a run stopped before its end: the next run takes the rotation up with the same new key. */
+export function isUnfinished(record: RotationRecord | null): record is RotationRecord {
+  return record !== null && record.ended === undefined;
+}

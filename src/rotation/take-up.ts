@@ -1,0 +1,37 @@
+// What a run need not do again because a former run, which did not come to its end, has done and recorded it.
+import { comparePhases, type Phase } from './phase.ts';
+import type { Plan } from './plan.ts';
+import type { Milestones } from './record.ts';
+
+/**
+ * Steps that stand as done. Only phases whose result is proven by a milestone are passed over, since their steps would now undo later
+ * work (switching a controller manager to a key file that Untrusting has removed). Everything else is done again: idempotent steps
+ * find it done, and the guards of all later steps look at the cluster, not at the record.
+ */
+export function stepsDoneBefore(plan: Plan, milestones: Milestones): readonly string[] {
+  const last = lastProvenPhase(milestones);
+  if (last === null) return [];
+  return plan.steps.filter(({ phase }) => comparePhases(phase, last) <= 0).map(({ id }) => id);
+}
+
+/**
+ * Steps that a former run may have started: what a roll back must take back even where this run has not come to them.
+ * It errs on the side of too many, since undoing what was not done changes nothing.
+ */
+export function stepsPerhapsStarted(plan: Plan, milestones: Milestones): readonly string[] {
+  const last = lastPossiblePhase(milestones);
+  return plan.steps.filter(({ phase }) => comparePhases(phase, last) <= 0).map(({ id }) => id);
+}
+
+/** Nothing is trusted before it is public, and nothing is pruned before everyone signs with the new key. */
+function lastPossiblePhase({ publishedAt, verifiedAt }: Milestones): Phase {
+  if (verifiedAt !== undefined) return 'Pruning';
+  return publishedAt === undefined ? 'Publishing' : 'Signing';
+}
+
+function lastProvenPhase(milestones: Milestones): Phase | null {
+  if (milestones.untrustedAt !== undefined) return 'Untrusting';
+  if (milestones.prunedAt !== undefined) return 'Pruning';
+  if (milestones.verifiedAt !== undefined) return 'Signing';
+  return null;
+}

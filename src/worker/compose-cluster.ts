@@ -1,0 +1,193 @@
+// The composition root of one cluster: the only place that picks adapters by what keyturn.yaml says.
+import { readFile } from 'node:fs/promises';
+import path from 'node:path';
+import type { ClusterAdapters, ClusterPolicies, PublicIssuer } from '../activities/cluster-adapters.ts';
+import { FormerTokens } from '../activities/former-tokens.ts';
+import { KubeApiServer } from '../api-servers/api-server.ts';
+import { KubeCluster } from '../api-servers/cluster.ts';
+import { createComponentProbe } from '../api-servers/component-probe.ts';
+import { KubeClient } from '../api-servers/kube-client.ts';
+import { loadKubeConfig } from '../api-servers/kube-config.ts';
+import { LeaseLock } from '../cluster-lock/lease.ts';
+import type { LoadedConfig } from '../config/load.ts';
+import type { ClusterConfig, NodeConfig } from '../config/schema.ts';
+import { KeyturnError } from '../errors.ts';
+import { BringYourOwnKeyStore } from '../key-stores/bring-your-own.ts';
+import { EncryptedFileKeyStore } from '../key-stores/encrypted-file.ts';
+import type { KeyStore } from '../key-stores/port.ts';
+import { LocalNodeFiles } from '../nodes/local.ts';
+import { readApiServerUrl } from '../platforms/static-pod/api-server-url.ts';
+import { StaticPodPlatform } from '../platforms/static-pod/static-pod.ts';
+import { AzureBlobPublisher, type AzureCredentials } from '../publishers/azure-blob.ts';
+import type { JwksPublisher } from '../publishers/port.ts';
+import { createTrustingFetch } from '../publishers/trusting-fetch.ts';
+import type { DrainPolicy } from '../rotation/drain.ts';
+import type { KeyAlgorithm } from '../rotation/key.ts';
+
+/** Makes everything with which one cluster is reached; touches files of the worker and of local nodes, but no server. */
+export async function composeCluster(config: LoadedConfig, cluster: ClusterConfig): Promise<ClusterAdapters> {
+  const resolve = (file: string) => path.resolve(path.dirname(config.file), file);
+  const { platform } = cluster;
+  const kubeConfig = await loadKubeConfig(resolve(platform.kubeconfig), platform.context);
+  const client = new KubeClient(kubeConfig);
+  const probe = { namespace: platform.namespace, name: platform.probeServiceAccount };
+  const nodes = await Promise.all(
+    platform.nodes.map(async (node) => {
+      const files = new LocalNodeFiles(node.name);
+      const manifestsDirectory = resolve(node.manifests);
+      const url = node.apiServer ?? (await readApiServerUrl(files, manifestsDirectory));
+      const apiServer = new KubeApiServer({ node: node.name, client: client.at(url), probe });
+      return { name: node.name, files, apiServer, manifestsDirectory, ...controllerManagerOf(node) };
+    }),
+  );
+
+  function controllerManagerOf({ controllerManager }: NodeConfig) {
+    return controllerManager === undefined
+      ? {}
+      : { controllerManager: createComponentProbe(kubeConfig, controllerManager) };
+  }
+
+  const ca = cluster.issuerCaFile === undefined ? undefined : await readCa(resolve(cluster.issuerCaFile));
+  return {
+    name: cluster.name,
+    issuer: cluster.issuer,
+    audience: cluster.audience,
+    relyingParties: cluster.relyingParties,
+    policies: policiesOf(cluster),
+    platform: new StaticPodPlatform({ nodes, readyTimeoutMs: cluster.policies.readyTimeout }),
+    apiServers: nodes.map(({ apiServer }) => apiServer),
+    reads: new KubeCluster({
+      client,
+      namespace: platform.namespace,
+      probeServiceAccount: platform.probeServiceAccount,
+    }),
+    lock: new LeaseLock({ client, namespace: platform.namespace, cluster: cluster.name }),
+    publisher: await createPublisher(cluster, ca, resolve),
+    publicIssuer: publicIssuerOf(cluster, ca),
+    keyStore: createKeyStore(cluster, resolve),
+    newKeyAlg: newKeyAlgOf(cluster),
+    formerTokens: new FormerTokens(),
+  };
+}
+
+function publicIssuerOf({ issuer, publisher }: ClusterConfig, ca: string | undefined): PublicIssuer {
+  const base = issuer.replace(/\/$/, '');
+  return {
+    jwksUrl: `${base}/${publisher.jwksPath}`,
+    discoveryUrl: `${base}/${publisher.discoveryPath}`,
+    fetch: createTrustingFetch(ca),
+  };
+}
+
+async function createPublisher(
+  { publisher }: ClusterConfig,
+  ca: string | undefined,
+  resolve: (file: string) => string,
+): Promise<JwksPublisher> {
+  const { container: containerUrl, jwksPath, discoveryPath, cacheControl } = publisher;
+  const credentials = await readCredentials(publisher.credentials, resolve);
+  return new AzureBlobPublisher({
+    containerUrl,
+    credentials,
+    jwksPath,
+    discoveryPath,
+    cacheControl,
+    ...(ca === undefined ? {} : { ca }),
+  });
+}
+
+async function readCredentials(
+  credentials: ClusterConfig['publisher']['credentials'],
+  resolve: (file: string) => string,
+): Promise<AzureCredentials> {
+  if ('identity' in credentials) return { identity: credentials.identity };
+  if ('sas' in credentials) return { sas: await readSecret(credentials.sas, resolve) };
+  return { connectionString: await readSecret(credentials.connectionString, resolve) };
+}
+
+/** @throws CONFIG_INVALID where it is not set, FILE_UNREADABLE */
+async function readSecret(
+  source: { env: string } | { file: string },
+  resolve: (file: string) => string,
+): Promise<string> {
+  const value = 'env' in source ? process.env[source.env] : await readTextFile(resolve(source.file));
+  if (value !== undefined && value.trim() !== '') return value.trim();
+  const subject = 'env' in source ? `environment variable ${source.env}` : source.file;
+  throw new KeyturnError('CONFIG_INVALID', `The ${subject} is not set or empty`, {
+    subject,
+    remedy: "Set it in the worker's environment",
+  });
+}
+
+async function readCa(file: string): Promise<string> {
+  return readTextFile(file);
+}
+
+async function readTextFile(file: string): Promise<string> {
+  try {
+    return await readFile(file, 'utf8');
+  } catch (cause) {
+    throw new KeyturnError('FILE_UNREADABLE', `${file} cannot be read`, {
+      subject: file,
+      remedy: 'Correct the path in keyturn.yaml, or let the worker read it',
+      cause,
+    });
+  }
+}
+
+function createKeyStore({ keyStore }: ClusterConfig, resolve: (file: string) => string): KeyStore {
+  if (keyStore.type === 'bring-your-own') {
+    const { privateKeyFile, publicKeyFile } = keyStore;
+    return new BringYourOwnKeyStore({
+      privateKeyFile: resolve(privateKeyFile),
+      ...(publicKeyFile === undefined ? {} : { publicKeyFile: resolve(publicKeyFile) }),
+    });
+  }
+  const { wrappingKey, keyType } = keyStore;
+  return new EncryptedFileKeyStore({
+    directory: resolve(keyStore.directory),
+    wrappingKey: 'file' in wrappingKey ? { file: resolve(wrappingKey.file) } : wrappingKey,
+    keyType,
+  });
+}
+
+/** Null where the user brings the key: its algorithm is in its file. */
+function newKeyAlgOf({ keyStore }: ClusterConfig): KeyAlgorithm | null {
+  if (keyStore.type === 'bring-your-own') return null;
+  const algorithms = {
+    'rsa-2048': 'RS256',
+    'rsa-3072': 'RS256',
+    'rsa-4096': 'RS256',
+    'ec-p256': 'ES256',
+    'ec-p384': 'ES384',
+    'ec-p521': 'ES512',
+  } as const;
+  return algorithms[keyStore.keyType];
+}
+
+function policiesOf({ policies }: ClusterConfig): ClusterPolicies {
+  return {
+    relyingPartyCacheMs: policies.relyingPartyCache,
+    drain: drainPolicyOf(policies.drain),
+    allowSingleApiServer: policies.allowSingleApiServer,
+    legacyTokens: policies.legacyTokens,
+    gates: policies.gates,
+    discovery: policies.discovery,
+    backUps: policies.backUps,
+    probeIntervalMs: policies.probeInterval,
+    probeReloadMs: policies.probeReload,
+  };
+}
+
+function drainPolicyOf(drain: ClusterConfig['policies']['drain']): DrainPolicy {
+  switch (drain.policy) {
+    case 'refreshing':
+      return { policy: 'refreshing' };
+    case 'expiry':
+      return { policy: 'expiry', ...(drain.bound === undefined ? {} : { boundMs: drain.bound }) };
+    case 'fixed': {
+      const { duration: durationMs, allowShorter } = drain;
+      return { policy: 'fixed', durationMs, ...(allowShorter === undefined ? {} : { allowShorter }) };
+    }
+  }
+}

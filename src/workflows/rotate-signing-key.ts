@@ -1,0 +1,116 @@
+// The workflow: rotates the ServiceAccount signing key of one cluster and returns the audit record.
+import { ActivityFailure, ApplicationFailure, setHandler, workflowInfo } from '@temporalio/workflow';
+import type { Preflight, RotationInput } from '../activities/contract.ts';
+import type { AuditRecord } from '../rotation/audit.ts';
+import type { RotationStatus } from '../rotation/status.ts';
+import { activities } from './activity-stubs.ts';
+import { Journal, now } from './journal.ts';
+import { statusQuery } from './messages.ts';
+import { listenToDecisions } from './operator.ts';
+import { RotationRun } from './rotation-run.ts';
+
+/** @param request every field optional; the UI's empty input box sends nothing or null */
+export async function rotateSigningKey(request?: RotationInput | null): Promise<AuditRecord> {
+  const input = request ?? {};
+  const journal = new Journal();
+  let run: RotationRun | null = null;
+  let before = statusWithoutPlan(input.cluster ?? '', 'preflight');
+  // Before the first activity: an update that comes while Preflight runs is refused with a sentence, and the query answers.
+  setHandler(statusQuery, () => run?.standing.status() ?? before, {
+    description: 'Phase, steps, waits, keys and what can be decided now',
+  });
+  listenToDecisions(() => run?.operator ?? null);
+
+  journal.enter('Preflight');
+  const startedAt = now();
+  const preflight = await observe(input);
+  if (preflight.outcome === 'locked') {
+    before = statusWithoutPlan(preflight.cluster, 'ended');
+    return notStarted(input, preflight, journal);
+  }
+  journal.did({ id: 'preflight', phase: 'Preflight' }, startedAt, {
+    changed: true,
+    proof: 'observed without a blocker',
+    at: now(),
+  });
+  const rotation = new RotationRun(preflight, journal);
+  run = rotation;
+  return rotation.run((outcome) => ({
+    ...heading(input, preflight.startedBy, journal),
+    cluster: preflight.cluster,
+    rotationId: preflight.rotationId,
+    outcome,
+    takenUp: preflight.takenUp,
+    keys: rotation.standing.keys(),
+    plannedWaits: rotation.standing.plan.waits,
+    decisions: rotation.operator.decisions,
+    probes: rotation.probes.counts,
+    notes: preflight.warnings,
+  }));
+}
+
+/** A refusal fails the workflow under its own code, not as a failed activity. */
+async function observe(input: RotationInput): Promise<Preflight> {
+  try {
+    return await activities.preflight.executeWithOptions(
+      { summary: 'Take the lock, observe everything, make the plan' },
+      [input],
+    );
+  } catch (error) {
+    if (error instanceof ActivityFailure && error.cause instanceof ApplicationFailure) throw error.cause;
+    throw error;
+  }
+}
+
+function statusWithoutPlan(cluster: string, state: 'preflight' | 'ended'): RotationStatus {
+  return {
+    cluster,
+    rotationId: '',
+    state,
+    phase: 'Preflight',
+    keys: [],
+    steps: [],
+    wait: null,
+    held: null,
+    waits: null,
+    possible: [],
+    gkectl: null,
+  };
+}
+
+function notStarted(
+  input: RotationInput,
+  locked: Extract<Preflight, { outcome: 'locked' }>,
+  journal: Journal,
+): AuditRecord {
+  return {
+    ...heading(input, locked.startedBy, journal),
+    cluster: locked.cluster,
+    rotationId: '',
+    outcome: 'not-started',
+    takenUp: false,
+    keys: [],
+    plannedWaits: null,
+    decisions: [],
+    probes: null,
+    notes: [locked.message],
+  };
+}
+
+function heading(input: RotationInput, startedBy: string, journal: Journal) {
+  const { workflowId, runId } = workflowInfo();
+  return {
+    version: 1 as const,
+    reason: input.reason ?? '',
+    requestedBy: input.requestedBy ?? '',
+    startedBy,
+    workflowId,
+    runId,
+    startedAt: journal.startedAt,
+    endedAt: now(),
+    phases: journal.phases(),
+    steps: journal.steps,
+    waits: journal.waits,
+    holds: journal.holds,
+  };
+}

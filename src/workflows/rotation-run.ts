@@ -1,0 +1,316 @@
+// One run of a rotation: interprets the plan forward, holds where a person must decide, and takes steps back through the plan's own undo.
+import { ApplicationFailure, CancellationScope, condition, isCancellation } from '@temporalio/workflow';
+import type { Preflight, StepInput } from '../activities/contract.ts';
+import type { AuditRecord, Outcome } from '../rotation/audit.ts';
+import { withDrain } from '../rotation/change-drain.ts';
+import { computeDrain } from '../rotation/drain.ts';
+import { gateBefore } from '../rotation/gates.ts';
+import { comparePhases } from '../rotation/phase.ts';
+import type { Step, WaitType } from '../rotation/plan.ts';
+import { rollBackSteps, type UndoStep } from '../rotation/roll-back.ts';
+import { stepsPerhapsStarted } from '../rotation/take-up.ts';
+import { activities } from './activity-stubs.ts';
+import { failureOf, type Failure } from './failure.ts';
+import { now, type Journal } from './journal.ts';
+import type { ChangeDrainInput } from './messages.ts';
+import { Operator } from './operator.ts';
+import { ProbeSpan } from './probe-span.ts';
+import { Standing } from './standing.ts';
+import { WaitClock } from './wait-clock.ts';
+
+type Ready = Extract<Preflight, { outcome: 'ready' }>;
+type Ended = Exclude<Outcome, 'not-started'>;
+
+/** Thrown inside the run when the steps are to be taken back. */
+class TurnBack extends Error {}
+
+export class RotationRun {
+  readonly operator: Operator;
+  readonly probes: ProbeSpan;
+  readonly standing: Standing;
+  private readonly ready: Ready;
+  private readonly journal: Journal;
+  private readonly clock: WaitClock;
+  /** Steps that a roll back must take back. */
+  private readonly started: Set<string>;
+  private readonly approved = new Set<string>();
+  private turnBack = false;
+  private stepScope: CancellationScope | null = null;
+
+  constructor(ready: Ready, journal: Journal) {
+    this.ready = ready;
+    this.journal = journal;
+    const { plan, publishedAt, verifiedAt } = ready;
+    const milestones = {
+      ...(publishedAt === null ? {} : { publishedAt }),
+      ...(verifiedAt === null ? {} : { verifiedAt }),
+    };
+    this.started = new Set(ready.takenUp ? stepsPerhapsStarted(plan, milestones) : []);
+    this.standing = new Standing(ready, plan, ready.doneBefore);
+    this.standing.next = ready.next;
+    this.standing.canRollBack = ready.canRollBack;
+    this.clock = new WaitClock(plan.waits);
+    if (publishedAt !== null) this.clock.begin('relyingParties', publishedAt);
+    if (verifiedAt !== null) this.clock.begin('drain', verifiedAt);
+    this.probes = new ProbeSpan({ cluster: ready.cluster, rotationId: ready.rotationId });
+    this.operator = new Operator({
+      standing: this.standing,
+      rollBack: () => this.requestRollBack(),
+      refuseDrain: (input) => this.refuseDrain(input),
+      changeDrain: (input) => this.changeDrain(input),
+    });
+  }
+
+  /**
+   * Goes forward to the end, or back to where the rotation came from, and hands the audit record over.
+   * A cancelled workflow can do nothing more in its own scope; so all of this has one that cancellation does not reach, and hears of it.
+   */
+  async run(recordOf: (outcome: Ended) => AuditRecord): Promise<AuditRecord> {
+    const workflow = CancellationScope.current();
+    if (workflow.consideredCancelled) this.cancel();
+    else void workflow.cancelRequested.catch(() => this.cancel());
+    return CancellationScope.nonCancellable(async () => {
+      const outcome = await this.forwardOrBack();
+      await this.probes.stop();
+      return this.conclude(() => recordOf(outcome));
+    });
+  }
+
+  private async forwardOrBack(): Promise<Ended> {
+    try {
+      await this.forward();
+      return 'completed';
+    } catch (error) {
+      if (!(error instanceof TurnBack)) throw error;
+    }
+    await this.back();
+    return 'rolled-back';
+  }
+
+  private async forward(): Promise<void> {
+    for (const { id } of this.standing.plan.steps) {
+      // The plan's words follow a changed drain; its steps stay.
+      const step = this.standing.plan.steps.find((each) => each.id === id);
+      if (step === undefined || this.standing.done.has(id)) continue;
+      await this.perform(step);
+      this.standing.done.add(id);
+    }
+  }
+
+  private async back(): Promise<void> {
+    this.turnBack = false;
+    const { plan, done, undone } = this.standing;
+    for (const undo of rollBackSteps(plan, this.started)) {
+      await this.perform(undo);
+      if (undo.undoes === null) continue;
+      done.delete(undo.undoes);
+      undone.add(undo.undoes);
+    }
+  }
+
+  /** Does one step; where it fails for good, holds until an operator says how to go on. */
+  private async perform(step: Step | UndoStep): Promise<void> {
+    for (;;) {
+      this.turnBackIfAsked();
+      this.standing.enter(step);
+      this.journal.enter(step.phase);
+      await this.watchTokens(step);
+      const failure = (await this.untilNothingKeeps(step)) ?? (await this.attempt(step));
+      if (failure === null) break;
+      this.turnBackIfAsked();
+      await this.hold(step.id, failure);
+      this.probes.forgive();
+    }
+    this.standing.stepId = null;
+  }
+
+  /** Pauses, gates, and probes that saw a token rejected: whatever came meanwhile is looked at again. */
+  private async untilNothingKeeps(step: Step | UndoStep): Promise<Failure | null> {
+    for (;;) {
+      this.turnBackIfAsked();
+      if (this.standing.paused) await this.stopWhilePaused();
+      else if (this.probesDemandHold()) return this.probes.failure;
+      else if (this.isGated(step)) await this.askAtGate(step);
+      else return null;
+    }
+  }
+
+  /** Null where the step was done. */
+  private async attempt(step: Step | UndoStep): Promise<Failure | null> {
+    this.turnBackIfAsked();
+    if (!this.standing.rollingBack) {
+      this.started.add(step.id);
+      const isFinal = comparePhases(step.phase, this.standing.plan.pointOfNoReturn) >= 0;
+      if (isFinal) this.standing.canRollBack = false;
+    }
+    const scope = new CancellationScope();
+    this.stepScope = scope;
+    try {
+      return await scope.run(() => this.carryOut(step));
+    } catch (error) {
+      if (isCancellation(error)) this.turnBackIfAsked();
+      return failureOf(error);
+    } finally {
+      this.stepScope = null;
+    }
+  }
+
+  private async carryOut(step: Step | UndoStep): Promise<Failure | null> {
+    const { action } = step;
+    if (action.type === 'wait') return this.waitOut(step, action.wait);
+    const startedAt = now();
+    const input = this.inputOf(step, 'node' in action ? action.node : null);
+    const result = await activities[action.type].executeWithOptions({ summary: step.summary }, [input]);
+    if (result.next !== undefined) this.standing.next = result.next;
+    if (action.type === 'publishKey' || action.type === 'republishFormer')
+      this.clock.begin('relyingParties', result.at);
+    if (action.type === 'verify') this.clock.begin('drain', result.at);
+    this.journal.did(step, startedAt, result);
+    return null;
+  }
+
+  /** A durable timer; a changed wait takes effect at once, and so does a token that the probes saw rejected. */
+  private async waitOut(step: Step | UndoStep, type: WaitType): Promise<Failure | null> {
+    const from = now();
+    if (step.guards.length > 0) {
+      const summary = `Check before: ${step.summary}`;
+      await activities.checkGuards.executeWithOptions({ summary }, [this.inputOf(step, null)]);
+    }
+    if (type === 'drainNext' && this.clock.end(type) === null) this.clock.begin(type, now());
+    this.standing.waitType = type;
+    try {
+      for (;;) {
+        const until = this.clock.end(type) ?? from;
+        const remainingMs = Date.parse(until) - Date.now();
+        if (remainingMs <= 0) return null;
+        if (this.probesDemandHold()) return this.probes.failure;
+        this.standing.showWait('waiting', { reason: this.clock.explain(type), until });
+        const isDisturbed = () => this.clock.end(type) !== until || this.probesDemandHold();
+        await condition(isDisturbed, remainingMs, { summary: step.summary });
+      }
+    } finally {
+      const override = this.clock.override(type);
+      const explanation = this.clock.explain(type);
+      this.journal.waits.push({
+        reason: step.summary,
+        from,
+        until: now(),
+        explanation,
+        ...(override === undefined ? {} : { override }),
+      });
+    }
+  }
+
+  private isGated(step: Step | UndoStep): step is Step {
+    if ('undoes' in step || this.operator.finishing || this.approved.has(step.id)) return false;
+    return gateBefore(this.standing.plan, step, this.ready.gates) !== null;
+  }
+
+  private async askAtGate(step: Step): Promise<void> {
+    const gate = gateBefore(this.standing.plan, step, this.ready.gates) ?? '';
+    const { operator } = this;
+    operator.approved = false;
+    this.standing.showWait('gated', { reason: `gate "${gate}": approve before "${step.summary}"`, until: null });
+    await this.untilDecided(() => operator.approved || operator.finishing || this.probesDemandHold());
+    if (operator.approved) this.approved.add(step.id);
+    this.standing.resume();
+  }
+
+  private async stopWhilePaused(): Promise<void> {
+    this.standing.showWait('paused', { reason: 'paused by an operator', until: null });
+    await this.untilDecided(() => !this.standing.paused);
+    this.standing.resume();
+  }
+
+  private async hold(step: string, { code, message }: Failure): Promise<void> {
+    const from = now();
+    this.operator.retried = false;
+    this.standing.showHeld({ since: from, step, code, message });
+    try {
+      await this.untilDecided(() => this.operator.retried);
+    } finally {
+      this.journal.holds.push({ step, code, message, from, until: now() });
+    }
+    this.standing.resume();
+  }
+
+  /** Waits for a person, for as long as it takes; a request to roll back ends it. */
+  private async untilDecided(decided: () => boolean): Promise<void> {
+    await condition(() => decided() || this.turnBack);
+    this.turnBackIfAsked();
+  }
+
+  private turnBackIfAsked(): void {
+    if (this.turnBack) throw new TurnBack();
+  }
+
+  /** Cancelling the workflow is a roll back where that is possible; else the run finishes forward. */
+  private cancel(): void {
+    const { canRollBack, rollingBack } = this.standing;
+    const said = 'the workflow was cancelled';
+    if (rollingBack) {
+      this.operator.record('cancel', { reason: `${said} while it was being rolled back` });
+    } else if (canRollBack) {
+      this.operator.record('cancel', { reason: said });
+      this.requestRollBack();
+    } else {
+      this.operator.record('cancel', { reason: `${said} past the point of no return: finishes forward` });
+      this.operator.finishForward();
+    }
+  }
+
+  private requestRollBack(): string {
+    this.turnBack = true;
+    this.standing.turnBack();
+    this.stepScope?.cancel();
+    return 'Rolls back: takes every step back, the last first.';
+  }
+
+  private refuseDrain({ drain }: ChangeDrainInput): string | null {
+    const computed = computeDrain(drain, this.ready.tokenLifetimes);
+    return 'refused' in computed ? `changeDrain is refused: ${computed.refused}.` : null;
+  }
+
+  private changeDrain(input: ChangeDrainInput): string {
+    const drain = computeDrain(input.drain, this.ready.tokenLifetimes);
+    if ('refused' in drain) throw ApplicationFailure.nonRetryable(drain.refused, 'DECISION_REFUSED');
+    this.standing.plan = withDrain(this.standing.plan, drain);
+    this.clock.change(this.standing.plan.waits);
+    return `The drain is now ${drain.explanation}.`;
+  }
+
+  /** The audit record is a step like any other: while it cannot be written, the lock stays and a person is asked. */
+  private async conclude(makeRecord: () => AuditRecord): Promise<AuditRecord> {
+    this.standing.canRollBack = false;
+    for (;;) {
+      const audit = makeRecord();
+      try {
+        const summary = 'Write the audit record and give the lock back';
+        await activities.conclude.executeWithOptions({ summary }, [{ cluster: this.ready.cluster, audit }]);
+        this.standing.show('ended');
+        return audit;
+      } catch (error) {
+        await this.hold('conclude', failureOf(error));
+      }
+    }
+  }
+
+  private async watchTokens({ phase }: Step | UndoStep): Promise<void> {
+    const probed = this.standing.plan.probed.some(
+      ([from, to]) => comparePhases(phase, from) >= 0 && comparePhases(phase, to) <= 0,
+    );
+    // The way back is the remedy: what is wrong must not keep it from being done. Its rejections are counted all the same.
+    if (this.standing.rollingBack) this.probes.forgive();
+    if (probed) this.probes.start();
+    else await this.probes.stop();
+  }
+
+  private probesDemandHold(): boolean {
+    return this.probes.failure !== null && !this.standing.rollingBack;
+  }
+
+  private inputOf({ guards }: Step | UndoStep, node: string | null): StepInput {
+    const { cluster, rotationId, former, keyVersion, policies } = this.ready;
+    return { cluster, rotationId, former, keyVersion, node, guards, waitEnds: this.clock.ends(), policies };
+  }
+}

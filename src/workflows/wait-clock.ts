@@ -1,0 +1,51 @@
+// From when each wait counts and when it ends. State, not timers: replay computes the same ends.
+import type { WaitEnds } from '../activities/contract.ts';
+import type { PlannedWaits, WaitType } from '../rotation/plan.ts';
+
+export class WaitClock {
+  private readonly from: Partial<Record<WaitType, string>> = {};
+  private waits: PlannedWaits;
+
+  constructor(waits: PlannedWaits) {
+    this.waits = waits;
+  }
+
+  /** The wait counts from this moment, RFC 3339. */
+  begin(type: WaitType, from: string): void {
+    this.from[type] = from;
+  }
+
+  /** Waits that have begun end when they would have ended had they been so long from the start. */
+  change(waits: PlannedWaits): void {
+    this.waits = waits;
+  }
+
+  /** RFC 3339; null where the wait has not begun. */
+  end(type: WaitType): string | null {
+    const from = this.from[type];
+    return from === undefined ? null : new Date(Date.parse(from) + this.lengthMs(type)).toISOString();
+  }
+
+  ends(): WaitEnds {
+    const ends: Partial<Record<WaitType, string>> = {};
+    for (const type of ['relyingParties', 'drain', 'drainNext'] as const) {
+      const end = this.end(type);
+      if (end !== null) ends[type] = end;
+    }
+    return ends;
+  }
+
+  /** The arithmetic. */
+  explain(type: WaitType): string {
+    return type === 'relyingParties' ? this.waits.relyingParties.explanation : this.waits.drain.explanation;
+  }
+
+  /** Why less than computed was accepted. */
+  override(type: WaitType): string | undefined {
+    return type === 'relyingParties' ? undefined : this.waits.drain.override;
+  }
+
+  private lengthMs(type: WaitType): number {
+    return type === 'relyingParties' ? this.waits.relyingParties.ms : this.waits.drain.totalMs;
+  }
+}

@@ -1,0 +1,42 @@
+// Rotations to keys that the user brings, and from and to EC keys, on a real control plane.
+import { writeFile } from 'node:fs/promises';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { afterEach, expect, test } from 'vitest';
+import { generateKeyPair } from '../../src/keys/generate.ts';
+import { openScene, readPublicJwks, rotate, type Scene } from './rotation-scene.ts';
+
+let scene: Scene | undefined;
+let keys: string | undefined;
+afterEach(async () => {
+  await scene?.close();
+  if (keys !== undefined) await rm(keys, { recursive: true, force: true });
+});
+
+test.for([
+  { from: 'ec-p256', to: 'rsa-4096', alg: 'RS256' },
+  { from: 'rsa-2048', to: 'ec-p384', alg: 'ES384' },
+] as const)('from $from to a key that the user brings: $to', async ({ from, to, alg }) => {
+  keys = await mkdtemp(path.join(tmpdir(), 'keyturn-keys-'));
+  const brought = await generateKeyPair(to);
+  const privateKeyFile = path.join(keys, 'new.key');
+  const publicKeyFile = path.join(keys, 'new.pub');
+  await writeFile(privateKeyFile, brought.privatePem, { mode: 0o600 });
+  await writeFile(publicKeyFile, brought.publicPem);
+  scene = await openScene({
+    signingKey: from,
+    clusterFields: {
+      relyingParties: [],
+      keyStore: { type: 'bring-your-own', privateKeyFile, publicKeyFile },
+    },
+  });
+  await scene.startWorker();
+
+  const audit = await (await rotate(scene)).result();
+
+  expect(audit.outcome).toBe('completed');
+  expect(audit.keys[1]).toMatchObject({ kid: brought.kid, alg, role: 'active' });
+  expect(audit.probes?.rejected).toBe(0);
+  expect((await readPublicJwks(scene)).kids).toEqual([brought.kid]);
+});

@@ -1,0 +1,277 @@
+// What happens when a component does not come with its changed manifest, or somebody else is at it, or an old process is still there.
+import { afterEach, describe, expect, test } from 'vitest';
+import type { KeyturnError } from '../../../src/errors.ts';
+import { readTree } from '../../fakes/file-tree.ts';
+import { READY_TIMEOUT_MS, StaticPodWorld } from '../../fakes/static-pod-world.ts';
+import { ecKeyPair } from './key-pairs.ts';
+import { FORWARD, THERE_AND_BACK, run, steps } from './steps.ts';
+import type { Scene, Step, StepName } from './steps.ts';
+
+const former = ecKeyPair();
+const next = ecKeyPair();
+let world: StaticPodWorld | undefined;
+afterEach(() => world?.remove());
+
+async function sceneBefore(
+  name: StepName,
+  path = FORWARD,
+  options: { probeControllerManagers?: boolean } = {},
+): Promise<Scene> {
+  world = await StaticPodWorld.create({ former, ...options });
+  const scene = { world, former, next };
+  await run(scene, path.slice(0, path.indexOf(name)));
+  return scene;
+}
+
+/** Rejects if the API server goes down although the step has said that it is done. */
+function expectToStayReady({ world: { node, advance }, world: scene }: Scene): void {
+  for (let i = 0; i < 100; i += 1) {
+    advance.call(scene, 500);
+    expect(node.isReady, `down ${i * 500} ms after the step was done`).toBe(true);
+  }
+}
+
+const apiServerSteps = [
+  ['trust', FORWARD],
+  ['sign', FORWARD],
+  ['untrust', FORWARD],
+  ['signWithFormer', THERE_AND_BACK],
+  ['distrust', THERE_AND_BACK],
+] as const;
+
+describe.for(apiServerSteps)('%s', ([name, path]) => {
+  const step = steps[name] as Step;
+
+  test.for(['ends at once with', 'never hears of'] as const)(
+    'puts everything back where the API server %s the new manifest',
+    async (trouble) => {
+      const scene = await sceneBefore(name, path);
+      const { node } = scene.world;
+      const before = node.manifest();
+      const tree = await readTree(node.directory);
+      const shown = [node.publishedKids, node.signingKid];
+      if (trouble === 'ends at once with') node.refuses = (manifest) => manifest !== before;
+      else node.ignores = (manifest) => manifest !== before;
+      const refused = await step(scene).then(
+        () => undefined,
+        (error: KeyturnError) => error,
+      );
+      expect(refused).toMatchObject({
+        code: 'MANIFEST_REFUSED',
+        retryable: false,
+        subject: `node-1:${node.path('manifests/kube-apiserver.yaml')}`,
+        details: { node: 'node-1', manifestBack: true, runsAgain: true, waitedMs: READY_TIMEOUT_MS },
+      });
+      expect(refused?.message).toContain(
+        'did not come with its changed manifest within 60 s (last: https://node-1:6443 ',
+      );
+      expect(refused?.message).toContain('The former manifest is back, it runs with it again');
+      expect(node.isReady).toBe(true);
+      expect([node.publishedKids, node.signingKid]).toEqual(shown);
+      expect([...scene.world.violations]).toEqual([]);
+      // Key files that were brought before the manifest was changed stay: the next try or the undo takes them.
+      const after = await readTree(node.directory);
+      const brought = Object.keys(after).filter((file) => !(file in tree));
+      expect(brought).toEqual(
+        name === 'trust' ? [`pki/sa-${next.kid}.pub`] : name === 'sign' ? [`pki/sa-${next.kid}.key`] : [],
+      );
+      expect(Object.fromEntries(Object.entries(after).filter(([file]) => file in tree))).toEqual(tree);
+      // And the step can be done once the trouble is over.
+      node.refuses = node.ignores = () => false;
+      await expect(step(scene)).resolves.toMatchObject({ changed: true });
+      expectToStayReady(scene);
+    },
+  );
+
+  test('puts the manifest back when a call that died had written it', async () => {
+    const scene = await sceneBefore(name, path);
+    const { node } = scene.world;
+    const before = node.manifest();
+    node.refuses = (manifest) => manifest !== before;
+    node.files.around = (moment, file) => {
+      if (moment === 'after' && file.endsWith('kube-apiserver.yaml')) throw new Error('died');
+    };
+    await expect(step(scene)).rejects.toThrow('died');
+    expect(node.manifest()).not.toBe(before);
+    node.files.dieNever();
+    await expect(step(scene)).rejects.toMatchObject({ code: 'MANIFEST_REFUSED' });
+    expect(node.manifest()).toBe(before);
+    expect(node.isReady).toBe(true);
+  });
+
+  test('dying at any moment of putting back, is put back by the next call', async () => {
+    for (let nth = 1; nth < 12; nth += 1) {
+      const scene = await sceneBefore(name, path);
+      const { node } = scene.world;
+      const before = node.manifest();
+      const tree = await readTree(node.directory);
+      node.refuses = (manifest) => manifest !== before;
+      node.files.dieAt(nth, 'after');
+      await expect(step(scene)).rejects.toThrow();
+      expect([...scene.world.violations]).toEqual([]);
+      node.files.dieNever();
+      await expect(step(scene)).rejects.toMatchObject({ code: 'MANIFEST_REFUSED' });
+      const after = await readTree(node.directory);
+      expect(Object.fromEntries(Object.entries(after).filter(([file]) => file in tree))).toEqual(tree);
+      expect(node.isReady).toBe(true);
+      expect([...scene.world.violations]).toEqual([]);
+      await scene.world.remove();
+    }
+  });
+
+  test('a manifest that another changes at the same moment is left alone, and the step may be tried again', async () => {
+    const scene = await sceneBefore(name, path);
+    const { node } = scene.world;
+    const manifestFile = node.path('manifests/kube-apiserver.yaml');
+    const theirs = node
+      .manifest()
+      .replace('apiVersion: v1', 'apiVersion: v1 # theirs')
+      .replace('kind: Pod', 'kind: Pod # theirs');
+    let raced = false;
+    node.files.around = async (moment, file) => {
+      if (moment !== 'before' || file !== manifestFile || raced) return;
+      raced = true;
+      await node.files.write(manifestFile, theirs, { mode: 0o600, uid: process.getuid!(), gid: process.getgid!() });
+    };
+    await expect(step(scene)).rejects.toMatchObject({ code: 'FILE_CHANGED', retryable: true });
+    expect(node.manifest()).toBe(theirs);
+    await step(scene);
+    expect(node.manifest()).toContain('# theirs');
+  });
+});
+
+test('taken back after a refused Trusting, nothing is left', async () => {
+  const scene = await sceneBefore('backUp');
+  const { node } = scene.world;
+  const before = node.manifest();
+  const tree = await readTree(node.directory);
+  node.refuses = (manifest) => manifest !== before;
+  await expect(steps.trust(scene)).rejects.toMatchObject({ code: 'MANIFEST_REFUSED' });
+  await steps.distrust(scene);
+  expect(await readTree(node.directory)).toEqual(tree);
+});
+
+test('an API server that comes too late even with its former manifest is said to be down', async () => {
+  const scene = await sceneBefore('trust');
+  const { node } = scene.world;
+  const before = node.manifest();
+  node.refuses = (manifest) => {
+    if (manifest !== before) node.restartMs = 10 * READY_TIMEOUT_MS;
+    return manifest !== before;
+  };
+  const step = steps.trust(scene);
+  await expect(step).rejects.toMatchObject({ code: 'MANIFEST_REFUSED', details: { runsAgain: false } });
+  await expect(step).rejects.toThrow(
+    'but it does not run as before yet: https://node-1:6443 is not ready (connection refused)',
+  );
+  expect(node.manifest()).toBe(before);
+});
+
+test('where Untrusting fails and the back-up is gone, the manifest is put back and the new pair stays where both know it', async () => {
+  const scene = await sceneBefore('untrust');
+  const { node } = scene.world;
+  await steps.removeBackUp(scene);
+  const before = node.manifest();
+  node.refuses = (manifest) => manifest !== before;
+  await expect(steps.untrust(scene)).rejects.toThrow(/does not publish|no back-up on the node holds the former pair/);
+  expect(node.manifest()).toBe(before);
+  expect(node.isReady).toBe(true);
+  expect(node.publishedKids).toEqual([next.kid, next.kid]);
+});
+
+describe('effects of a process that is not the manifest’s', () => {
+  test('Trusting again right after a Distrusting that died waits for the restarts that are still to come', async () => {
+    const scene = await sceneBefore('sign');
+    const { node } = scene.world;
+    node.files.dieAt(1, 'after');
+    await expect(steps.distrust(scene)).rejects.toThrow('kube-apiserver.yaml');
+    node.files.dieNever();
+    // kubelet has not noticed: the process still publishes the key, and is about to end.
+    expect(node.publishedKids).toContain(next.kid);
+    await steps.trust(scene);
+    expect(node.publishedKids).toEqual([former.kid, next.kid]);
+    expectToStayReady(scene);
+  });
+
+  test('Distrusting right after a Trusting that died waits for the restarts that are still to come', async () => {
+    const scene = await sceneBefore('trust');
+    const { node } = scene.world;
+    node.files.dieAt(2, 'after');
+    await expect(steps.trust(scene)).rejects.toThrow('kube-apiserver.yaml');
+    node.files.dieNever();
+    await steps.distrust(scene);
+    expectToStayReady(scene);
+    expect(node.publishedKids).toEqual([former.kid]);
+  });
+
+  test('Untrusting is not proven by an API server that restarted by itself between the key files and the manifest', async () => {
+    const scene = await sceneBefore('untrust');
+    const { node } = scene.world;
+    node.noticeMs = 5000;
+    node.files.around = (moment, file) => {
+      if (moment === 'before' && file.endsWith('kube-apiserver.yaml')) {
+        node.restart();
+        expect(node.publishedKids).toEqual([next.kid, next.kid]);
+        expect(node.signingKid).toBe(next.kid);
+      }
+    };
+    const change = await steps.untrust(scene);
+    expect(change.restartMs).toBeGreaterThanOrEqual(8000);
+    expect(node.publishedKids).toEqual([next.kid]);
+    expectToStayReady(scene);
+  });
+
+  test('a process that shows the effect for longer than kubelet needs to notice is taken as it is', async () => {
+    const scene = await sceneBefore('sign');
+    const { node } = scene.world;
+    node.ignores = () => true;
+    node.files.dieAt(1, 'after');
+    await expect(steps.distrust(scene)).rejects.toThrow('kube-apiserver.yaml');
+    node.files.dieNever();
+    await expect(steps.trust(scene)).resolves.toMatchObject({ changed: true });
+  });
+});
+
+describe('the controller manager', () => {
+  test.for([
+    ['switchControllerManager', 'former'],
+    ['restoreControllerManager', 'next'],
+  ] as const)('%s puts the manifest back where the new process does not come', async ([name, stays]) => {
+    const scene = await sceneBefore(name);
+    const { node } = scene.world;
+    const before = node.manifest('kube-controller-manager');
+    const kid = stays === 'former' ? former.kid : next.kid;
+    node.refuses = (manifest) => manifest.includes('kube-controller-manager') && manifest !== before;
+    await expect((steps[name] as Step)(scene)).rejects.toMatchObject({
+      code: 'MANIFEST_REFUSED',
+      subject: `node-1:${node.path('manifests/kube-controller-manager.yaml')}`,
+      details: { lastReason: 'the controller manager does not answer', runsAgain: true },
+    });
+    expect(node.manifest('kube-controller-manager')).toBe(before);
+    expect(node.controllerManagerKid).toBe(kid);
+  });
+
+  test('is not proven by the process of before, also where a call that died had changed the manifest', async () => {
+    const scene = await sceneBefore('switchControllerManager');
+    const { node } = scene.world;
+    scene.world.advance(10_000);
+    node.noticeMs = 20_000;
+    node.files.dieAt(1, 'after');
+    await expect(steps.switchControllerManager(scene)).rejects.toThrow('kube-controller-manager.yaml');
+    node.files.dieNever();
+    expect(node.controllerManagerKid).toBe(former.kid);
+    const change = await steps.switchControllerManager(scene);
+    expect(change).toMatchObject({ changed: false, restartMs: 0 });
+    expect(change.proof).toMatch(
+      /^the controller manager of node-1 runs since 2026-01-01T00:\d\d:\d\d\.\d{3}Z, later than its manifest/,
+    );
+    expect(node.controllerManagerKid).toBe(next.kid);
+  });
+
+  test('that cannot be asked is changed all the same, and the proof says what it is worth', async () => {
+    const scene = await sceneBefore('switchControllerManager', FORWARD, { probeControllerManagers: false });
+    const change = await steps.switchControllerManager(scene);
+    expect(change.changed).toBe(true);
+    expect(change.proof).toContain('cannot be reached from here, so Verifying proves the leader by a minted Secret');
+  });
+});

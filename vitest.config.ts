@@ -1,0 +1,37 @@
+// Two projects: `unit` runs in parallel, `integration` starts real components and takes the machine for itself.
+import { defineConfig } from 'vitest/config';
+
+const MINUTE_MS = 60_000;
+const real = ['test/integration/**/*.test.ts', 'test/demo/**/*.test.ts'];
+
+export default defineConfig({
+  test: {
+    // Temporal's native module wants a process of its own.
+    pool: 'forks',
+    reporters: process.env['CI'] ? ['verbose', './test/reporter.ts'] : ['default', './test/reporter.ts'],
+    projects: [
+      {
+        extends: true,
+        test: {
+          name: 'unit',
+          include: ['test/**/*.test.ts'],
+          exclude: real,
+          testTimeout: MINUTE_MS,
+          hookTimeout: 2 * MINUTE_MS,
+        },
+      },
+      {
+        extends: true,
+        test: {
+          name: 'integration',
+          include: real,
+          // Components may have to be built first: kube-apiserver takes about six minutes once.
+          hookTimeout: 30 * MINUTE_MS,
+          testTimeout: 15 * MINUTE_MS,
+          fileParallelism: false,
+          sequence: { groupOrder: 1 },
+        },
+      },
+    ],
+  },
+});
