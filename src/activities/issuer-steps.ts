@@ -7,6 +7,7 @@ import { updateDocument } from '../publishers/update-document.ts';
 import type { PublicKey } from '../rotation/key.ts';
 import { confirmPublic } from './public-documents.ts';
 import type { StepContext, StepOutcome } from './step-frame.ts';
+import { proveControllerManager } from './token-steps.ts';
 
 /** Publishing: the new key beside all others; its public time counts from here, or from the first time that it was found public. */
 export async function publishKey(context: StepContext): Promise<StepOutcome> {
@@ -29,13 +30,14 @@ export async function withdrawKey(context: StepContext): Promise<StepOutcome> {
   return outcome;
 }
 
-/** Pruning. */
+/** Pruning: evidence first, then the removal. */
 export async function pruneKey(context: StepContext): Promise<StepOutcome> {
   const { record } = context;
+  const evidence = await proveControllerManager(context);
   const outcome = await remove(context, record.former.kid);
   const prunedAt = record.milestones.prunedAt ?? context.now();
   await context.saveRecord({ milestones: { ...record.milestones, prunedAt } });
-  return outcome;
+  return { ...outcome, proof: `${outcome.proof}; ${evidence}` };
 }
 
 /** Undo of Pruning: relying parties must then be given time to read it again. */

@@ -38,7 +38,7 @@ export async function preflight({
   return {
     outcome: 'ready',
     cluster: adapters.name,
-    rotationId: record?.rotationId ?? holder.runId.slice(0, 8),
+    rotationId: record?.rotationId ?? holder.runId.slice(-8),
     plan,
     gates: policies.gates,
     policies: { allowSingleApiServer: policies.allowSingleApiServer, legacyTokens: policies.legacyTokens },

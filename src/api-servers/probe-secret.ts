@@ -20,7 +20,8 @@ const filledSecret = z.object({ data: z.object({ token: z.string().optional() })
 const secretNames = z.object({ items: z.array(createdSecret).nullable() });
 
 /**
- * The kid with which the leading kube-controller-manager signs. The Secret is removed whatever happens; if that is impossible, `removeProbeSecrets` does it later.
+ * The kid with which the leading kube-controller-manager signs. The Secret is removed whatever happens; where that is
+ * impossible, `removeProbeSecrets` does it later.
  *
  * @param timeoutMs how long the controller manager may take
  * @throws EFFECT_MISSING (retryable) where no token came in time; API_SERVER_UNREACHABLE, API_SERVER_FORBIDDEN

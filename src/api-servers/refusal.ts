@@ -4,7 +4,8 @@ import type { ApiCall } from './api-call.ts';
 import type { HttpsAnswer } from './https-request.ts';
 
 /**
- * 401 and 403: API_SERVER_FORBIDDEN, unless the server is still starting. 429 and 5xx: API_SERVER_UNREACHABLE, retryable. 409: API_SERVER_UNEXPECTED, retryable.
+ * 401 and 403: API_SERVER_FORBIDDEN, unless the server is still starting. 429 and 5xx: API_SERVER_UNREACHABLE, retryable.
+ * 409: API_SERVER_UNEXPECTED, retryable.
  * Anything else: API_SERVER_UNEXPECTED. `details.status` has the HTTP status.
  */
 export function refusal(url: string, call: ApiCall, answer: HttpsAnswer, starting: boolean): KeyturnError {

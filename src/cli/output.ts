@@ -18,6 +18,8 @@ export function printError(error: unknown, { json = false }: OutputOptions): voi
     const { subject, remedy, details } = known ? error : { subject: '', remedy: '', details: {} };
     process.stderr.write(`${JSON.stringify({ error: { code, message, subject, remedy, details } }, null, 2)}\n`);
   } else {
-    process.stderr.write(`keyturn: ${message} [${code}]\n`);
+    // What nobody foresaw is a defect: its stack is what a report needs.
+    const text = known || !(error instanceof Error) ? message : (error.stack ?? message);
+    process.stderr.write(`keyturn: ${text} [${code}]\n`);
   }
 }

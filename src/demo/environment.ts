@@ -96,7 +96,8 @@ export async function startEnvironment(options: EnvironmentOptions): Promise<Env
     const processEnvironment = {
       TEMPORAL_ADDRESS: temporal.address,
       TEMPORAL_NAMESPACE: 'default',
-      TEMPORAL_CONFIG_FILE: '/dev/null',
+      // Missing on purpose: the user's own profiles must not reach into the demo.
+      TEMPORAL_CONFIG_FILE: path.join(directory, 'temporal.toml'),
       KEYTURN_CONFIG: configFile,
       DEMO_BLOB_CONNECTION: blobStore.connectionString,
     };

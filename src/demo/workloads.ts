@@ -23,7 +23,9 @@ export interface WorkloadOptions {
   readonly reloadAfterMs: number;
 }
 
-/** Tokens of the ServiceAccount `default` in the namespace `default`. */
+/** Made by deploy/rbac.yaml: there from the start, and without rights. */
+const PROBE = { namespace: 'keyturn', name: 'keyturn-probe' } as const;
+
 export async function startWorkloads(
   { controlPlane, blobStore }: { readonly controlPlane: ControlPlane; readonly blobStore: BlobStore },
   { cacheMs, intervalMs, reloadAfterMs }: WorkloadOptions,
@@ -36,7 +38,7 @@ export async function startWorkloads(
         new KubeApiServer({
           node: name,
           client: client.at(apiServerUrl),
-          probe: { namespace: 'default', name: 'default' },
+          probe: PROBE,
         }),
     ),
     relyingParty: new RelyingParty({

@@ -37,7 +37,7 @@ export interface GuardFacts {
   /** Ends of the two waits, ms since the epoch; null where the wait has not begun. */
   readonly relyingPartiesUntilMs: number | null;
   readonly drainUntilMs: number | null;
-  /** End of the roll back's wait; null where no token was ever signed with the new key. */
+  /** End of the roll back's wait; null where it has not begun. */
   readonly drainNextUntilMs: number | null;
   readonly policies: GuardPolicies;
 }
@@ -146,9 +146,7 @@ const GUARDS: Readonly<Record<GuardName, Guard>> = {
   nextDrained: {
     needs: [],
     check: ({ nowMs, drainNextUntilMs }) =>
-      drainNextUntilMs === null
-        ? null
-        : waitIsOver('tokens of the new key may still be in use', nowMs, drainNextUntilMs),
+      waitIsOver('tokens of the new key may still be in use', nowMs, drainNextUntilMs),
   },
   // Invariant 3: at most one API server is down by our doing.
   othersReady: {

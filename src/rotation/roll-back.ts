@@ -13,27 +13,26 @@ export interface UndoStep extends Undo {
 
 /**
  * Undo steps for the steps that were started (a step that failed half way counts: undoing what was not done changes nothing).
- * Once an API server has signed with the new key, its tokens must stay valid after the signer is back (invariant 1):
- * before anyone forgets the new key, the drain is waited out.
+ * 1. Before a signer is switched back, every relying party has the former key (again).
+ * 2. Once an API server has signed with the new key, its tokens must stay valid after the signer is back (invariant 1): before anyone
+ *    forgets the new key, the drain is waited out. Where nothing was signed there is nothing to drain.
  */
 export function rollBackSteps(plan: Plan, started: ReadonlySet<string>): readonly UndoStep[] {
   const toUndo = plan.steps.filter(({ id }) => started.has(id)).toReversed();
   const signed = toUndo.some(({ action }) => action.type === 'sign');
-  const steps: UndoStep[] = [];
-  let drained = !signed;
-  for (const step of toUndo) {
-    if (step.undo === null) continue;
-    if (!drained && step.undo.action.type === 'distrust') {
-      steps.push(drainNext(plan));
-      drained = true;
-    }
-    steps.push({ ...step.undo, id: `undo/${step.id}`, undoes: step.id, phase: step.phase });
-    if (step.undo.action.type === 'republishFormer') steps.push(waitForRelyingParties(plan));
-  }
-  return steps;
+  const firstSigner = toUndo.find(({ phase }) => phase === 'Signing');
+  const firstTrust = toUndo.find(({ action }) => action.type === 'trust');
+  return toUndo.flatMap((step): readonly UndoStep[] => {
+    if (step.undo === null) return [];
+    const guards = signed ? step.undo.guards : step.undo.guards.filter((guard) => guard !== 'nextDrained');
+    const undo = { ...step.undo, guards, id: `undo/${step.id}`, undoes: step.id, phase: step.phase };
+    if (signed && step === firstSigner) return [waitForRelyingParties(plan), undo];
+    if (signed && step === firstTrust) return [drainNext(plan), undo];
+    return [undo];
+  });
 }
 
-/** Relying parties that read the JWKS while the former key was not in it must read it again before anyone signs with it. */
+/** It is over already unless the former key was published again, or a run is taken up that had just begun to publish. */
 function waitForRelyingParties(plan: Plan): UndoStep {
   return {
     id: 'undo/wait-for-relying-parties',

@@ -4,9 +4,9 @@ import type { Plan } from './plan.ts';
 import type { Milestones } from './record.ts';
 
 /**
- * Steps that stand as done. Only phases whose result is proven by a milestone are passed over, since their steps would now undo later
- * work (switching a controller manager to a key file that Untrusting has removed). Everything else is done again: idempotent steps
- * find it done, and the guards of all later steps look at the cluster, not at the record.
+ * Steps that stand as done. Only those are passed over that would now undo later work (publishing the former key that Pruning took out,
+ * switching a controller manager to a key file that Untrusting has removed). Everything else is done again: idempotent steps find it
+ * done, and the guards of all later steps look at the cluster, not at the record.
  */
 export function stepsDoneBefore(plan: Plan, milestones: Milestones): readonly string[] {
   const last = lastProvenPhase(milestones);
@@ -31,7 +31,5 @@ function lastPossiblePhase({ publishedAt, verifiedAt }: Milestones): Phase {
 
 function lastProvenPhase(milestones: Milestones): Phase | null {
   if (milestones.untrustedAt !== undefined) return 'Untrusting';
-  if (milestones.prunedAt !== undefined) return 'Pruning';
-  if (milestones.verifiedAt !== undefined) return 'Signing';
-  return null;
+  return milestones.prunedAt === undefined ? null : 'Draining';
 }

@@ -1,58 +1,116 @@
-// Tries tokens of every API server at every API server and at a relying party, all the time, as clients do during a rotation.
+// Tries tokens of every API server at every API server and at a relying party, all the time while keys are being changed.
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { ApiServer, Verdict } from '../api-servers/port.ts';
+import type { ApiServer, MintedToken, Verdict } from '../api-servers/port.ts';
 import type { ProbeCounts } from '../rotation/probe-counts.ts';
-import { askRelyingParty, RELYING_PARTY, type TokenVerifier } from './ask-relying-party.ts';
 import { ProbeClient } from './probe-client.ts';
 import { ProbeTally } from './probe-tally.ts';
+import { RELYING_PARTY, askRelyingParty } from './ask-relying-party.ts';
+import type { TokenVerifier } from './ask-relying-party.ts';
 
 export interface TokenProbeOptions {
   readonly apiServers: readonly ApiServer[];
-  readonly relyingParty: TokenVerifier;
-  /** Audience of the tokens for the relying party. */
+  /** Asked with tokens for `audience`. Default: no relying party is asked. */
+  readonly relyingParty?: TokenVerifier;
+  /** Audience of tokens for the relying party. */
   readonly audience: string;
-  /** ms between two rounds of one asked party. */
+  /** From the begin of one round of checks to the next, in ms. */
   readonly intervalMs: number;
-  /** Age in ms at which a client replaces its token. */
+  /** Age at which a client fetches a new token, in ms; kubelet does it at 80 % of the lifetime or 24 h. */
   readonly reloadAfterMs: number;
+  /** Age to which slow clients go on with a former token, in ms; never beyond its expiry. Default: three times `reloadAfterMs`. */
+  readonly holdMs?: number;
+  /** Ends the probing; checks that are under way are finished. */
   readonly signal: AbortSignal;
-  /** Called after each round. */
+  /** Told after each interval, and at once after a rejection. */
   readonly onCounts: (counts: ProbeCounts) => void;
-  /** ms since the epoch */
-  readonly now: () => number;
+  /** ms since the epoch. Default `Date.now`. */
+  readonly now?: () => number;
+  /** Jitter of reloads, 0 to 1. Default `Math.random`. */
+  readonly random?: () => number;
 }
 
-/** Runs until the signal is aborted. One party that is away does not hold up the others: each is asked in a loop of its own. */
+/** Someone who is asked for verdicts, and the clients whose tokens are meant for it. */
+interface Party {
+  readonly name: string;
+  readonly clients: readonly ProbeClient[];
+  readonly ways: readonly ((token: string) => Promise<Verdict>)[];
+}
+
+/**
+ * Runs until aborted. Each API server mints for one client with its own audience and, where there is a relying party, for one with the external
+ * audience; clients that hold former tokens stand for workloads that have not reloaded yet, so that both keys are tried through the whole change.
+ *
+ * Every party is asked in a loop of its own, one question at a time, so one that hangs does not hold up the others; where it does not
+ * answer, the rest of its round is left out. Only a `rejected` verdict on a token that is still good counts as a rejection.
+ *
+ * @throws what keeps tokens from being minted and does not mend itself, e.g. API_SERVER_FORBIDDEN
+ */
 export async function runTokenProbes(options: TokenProbeOptions): Promise<ProbeCounts> {
-  const { apiServers, relyingParty, audience, intervalMs, reloadAfterMs, signal, onCounts, now } = options;
-  const timestamp = () => new Date(now()).toISOString();
-  const tally = new ProbeTally(timestamp());
-  const inside = apiServers.map((apiServer) => new ProbeClient(apiServer, null));
-  const outside = apiServers.map((apiServer) => new ProbeClient(apiServer, audience));
+  const { apiServers, relyingParty, audience, intervalMs, onCounts, now = Date.now } = options;
+  const tally = new ProbeTally(now);
+  const failed = new AbortController();
+  const signal = AbortSignal.any([options.signal, failed.signal]);
 
-  async function repeat(round: () => Promise<void>): Promise<void> {
-    while (!signal.aborted) {
-      await round();
-      await sleep(intervalMs, undefined, { signal }).catch(() => undefined);
-    }
+  const makeClients = (forAudience: { readonly audience?: string }): readonly ProbeClient[] =>
+    apiServers.map((apiServer) => {
+      const { reloadAfterMs, holdMs = 3 * reloadAfterMs, random = Math.random } = options;
+      return new ProbeClient({ apiServer, reloadAfterMs, holdMs, random, ...forAudience });
+    });
+  const inside = makeClients({});
+  const outside = relyingParty === undefined ? [] : makeClients({ audience });
+  const parties: Party[] = apiServers.map((apiServer) => ({
+    name: apiServer.node,
+    clients: inside,
+    ways: [(token) => apiServer.useToken(token), (token) => apiServer.reviewToken(token)],
+  }));
+  if (relyingParty !== undefined) {
+    parties.push({
+      name: RELYING_PARTY,
+      clients: outside,
+      ways: [(token) => askRelyingParty(relyingParty, token)],
+    });
   }
 
-  async function tryAll(
-    clients: readonly ProbeClient[],
-    askedOf: string,
-    ask: (token: string) => Promise<Verdict>,
-  ): Promise<void> {
-    for (const token of clients.flatMap((client) => client.valid(now()))) {
-      if (signal.aborted) return;
-      tally.add(token, askedOf, await ask(token.token), timestamp());
+  const repeat = async (work: () => Promise<void>): Promise<void> => {
+    try {
+      while (!signal.aborted) {
+        const nextAt = now() + intervalMs;
+        await work();
+        await pause(nextAt - now(), signal);
+      }
+    } catch (error) {
+      failed.abort();
+      throw error;
     }
-    onCounts(tally.counts(timestamp()));
+  };
+  const check = async ({ name, clients, ways }: Party): Promise<void> => {
+    for (const { mintedBy, token } of tokensOf(clients, now())) {
+      for (const ask of ways) {
+        if (signal.aborted) return;
+        const verdict = await ask(token.token);
+        tally.add(name, mintedBy, token, verdict);
+        if (verdict.outcome === 'rejected') onCounts(tally.counts());
+        if (verdict.outcome === 'unreachable') return;
+      }
+    }
+  };
+  const loops = [
+    ...[...inside, ...outside].map((client) => repeat(() => client.reload(now()))),
+    ...parties.map((party) => repeat(() => check(party))),
+    repeat(async () => onCounts(tally.counts())),
+  ];
+  // All of them, so that nothing of ours runs on after the first failure.
+  for (const loop of await Promise.allSettled(loops)) {
+    if (loop.status === 'rejected') throw loop.reason;
   }
+  return tally.counts();
+}
 
-  await Promise.all([
-    ...[...inside, ...outside].map((client) => repeat(() => client.reload(reloadAfterMs, now()))),
-    ...apiServers.map((asked) => repeat(() => tryAll(inside, asked.node, (token) => asked.useToken(token)))),
-    repeat(() => tryAll(outside, RELYING_PARTY, (token) => askRelyingParty(relyingParty, token))),
-  ]);
-  return tally.counts(timestamp());
+function tokensOf(clients: readonly ProbeClient[], nowMs: number): readonly { mintedBy: string; token: MintedToken }[] {
+  return clients.flatMap((client) => client.tokens(nowMs).map((token) => ({ mintedBy: client.mintedBy, token })));
+}
+
+async function pause(ms: number, signal: AbortSignal): Promise<void> {
+  // Also where nothing is left to wait for: others must get a turn.
+  await sleep(Math.max(ms, 1), undefined, { signal }).catch(() => undefined);
 }

@@ -1,85 +1,128 @@
-// The N x N proof: a fresh token of each API server, tried at each API server in two ways and at a relying party.
+// The proof of Verifying: a token of each API server is tried at each API server and at a relying party.
 import type { ApiServer, MintedToken, Verdict } from '../api-servers/port.ts';
 import { KeyturnError } from '../errors.ts';
 import type { Kid } from '../rotation/key.ts';
-import { askRelyingParty, RELYING_PARTY, type TokenVerifier } from './ask-relying-party.ts';
+import { RELYING_PARTY, askRelyingParty } from './ask-relying-party.ts';
+import type { TokenVerifier } from './ask-relying-party.ts';
+
+/** One token shown to one party in one way. No secrets. */
+export interface TokenProof {
+  /** Node whose API server minted the token. */
+  readonly mintedBy: string;
+  readonly kid: Kid;
+  /** Node, or `relying party`. */
+  readonly askedOf: string;
+  /** `request`: the token as the only credential; `review`: TokenReview; `jwks`: verified with the public JWKS. */
+  readonly how: 'request' | 'review' | 'jwks';
+  readonly outcome: Verdict['outcome'];
+  /** Where it was not accepted. */
+  readonly reason?: string;
+}
 
 export interface VerifyTokensOptions {
   readonly apiServers: readonly ApiServer[];
-  /** With which every fresh token must be signed. */
+  /** With which every API server must sign by now. */
   readonly expectedKid: Kid;
-  readonly relyingParty: TokenVerifier;
+  /** Default: no relying party is asked. */
+  readonly relyingParty?: TokenVerifier;
   /** Audience of tokens for the relying party. */
   readonly audience: string;
-  /** Of the former key, by the node that minted them: they must still be accepted by every API server. */
-  readonly formerTokens: readonly { readonly node: string; readonly token: MintedToken }[];
+  /** Tokens for the API servers' own audience that were minted with the former key: they cannot be minted any more. Default: none. */
+  readonly formerTokens?: readonly { readonly node: string; readonly token: MintedToken }[];
 }
 
-export interface TokenProof {
+interface Shown {
   readonly mintedBy: string;
-  readonly kid: Kid;
-  readonly askedOf: string;
-  readonly how: 'TokenReview' | 'request' | 'public JWKS';
+  readonly token: MintedToken;
 }
 
 /**
- * @throws TOKEN_REJECTED with the first rejection, or where an API server signs with another key
- * @throws API_SERVER_UNREACHABLE (retryable) where someone could not be asked
+ * @returns every proof; all of them are `accepted`
+ * @throws EFFECT_MISSING where an API server signs with another key than expected; TOKEN_REJECTED (not retryable), with the rejections in the
+ *   details; API_SERVER_UNREACHABLE (retryable) where someone gave no verdict, API_SERVER_FORBIDDEN
  */
 export async function verifyTokens(options: VerifyTokensOptions): Promise<readonly TokenProof[]> {
-  const { apiServers, expectedKid, relyingParty, audience, formerTokens } = options;
-  const proofs: TokenProof[] = [];
-  const prove = (proof: TokenProof, verdict: Verdict) => {
-    if (verdict.outcome === 'rejected') throw rejected(proof, verdict.reason);
-    if (verdict.outcome === 'unreachable') throw unreachable(proof, verdict.reason);
-    proofs.push(proof);
-  };
-  const proveInside = async (mintedBy: string, { token, kid }: MintedToken) => {
-    for (const asked of apiServers) {
-      const askedOf = asked.node;
-      prove({ mintedBy, kid, askedOf, how: 'TokenReview' }, await asked.reviewToken(token));
-      prove({ mintedBy, kid, askedOf, how: 'request' }, await asked.useToken(token));
+  const { apiServers, expectedKid, relyingParty, audience, formerTokens = [] } = options;
+  const fresh = await mintAll(apiServers, expectedKid);
+  const former = formerTokens.map(({ node, token }) => ({ mintedBy: node, token }));
+  const external = relyingParty === undefined ? [] : await mintAll(apiServers, expectedKid, audience);
+
+  const byApiServers = apiServers.map(async (apiServer) => {
+    const proofs: TokenProof[] = [];
+    for (const shown of [...fresh, ...former]) {
+      const { token } = shown.token;
+      proofs.push(proof(shown, apiServer.node, 'review', await apiServer.reviewToken(token)));
+      proofs.push(proof(shown, apiServer.node, 'request', await apiServer.useToken(token)));
     }
-  };
-  for (const apiServer of apiServers) {
-    const inside = await apiServer.mintToken();
-    const outside = await apiServer.mintToken({ audiences: [audience] });
-    for (const { kid } of [inside, outside])
-      if (kid !== expectedKid) throw signsWithAnother(apiServer, kid, expectedKid);
-    await proveInside(apiServer.node, inside);
-    const proof = { mintedBy: apiServer.node, kid: outside.kid, askedOf: RELYING_PARTY, how: 'public JWKS' } as const;
-    prove(proof, await askRelyingParty(relyingParty, outside.token));
-  }
-  for (const { node, token } of formerTokens) await proveInside(node, token);
+    return proofs;
+  });
+  const byRelyingParty = external.map(async (shown) => {
+    if (relyingParty === undefined) return [];
+    return [proof(shown, RELYING_PARTY, 'jwks', await askRelyingParty(relyingParty, shown.token.token))];
+  });
+  const proofs = (await Promise.all([...byApiServers, ...byRelyingParty])).flat();
+
+  const rejected = proofs.filter(({ outcome }) => outcome === 'rejected');
+  if (rejected.length > 0) throw tokensRejected(rejected, proofs.length);
+  const [unanswered] = proofs.filter(({ outcome }) => outcome === 'unreachable');
+  if (unanswered !== undefined) throw noVerdict(unanswered);
   return proofs;
 }
 
-function rejected({ mintedBy, kid, askedOf, how }: TokenProof, reason: string): KeyturnError {
+async function mintAll(
+  apiServers: readonly ApiServer[],
+  expectedKid: Kid,
+  audience?: string,
+): Promise<readonly Shown[]> {
+  const options = audience === undefined ? {} : { audiences: [audience] };
+  return Promise.all(
+    apiServers.map(async (apiServer) => {
+      const token = await apiServer.mintToken(options);
+      if (token.kid === expectedKid) return { mintedBy: apiServer.node, token };
+      throw new KeyturnError(
+        'EFFECT_MISSING',
+        `${apiServer.node} signs with key ${token.kid} instead of ${expectedKid}`,
+        {
+          subject: apiServer.url,
+          remedy: 'Look at --service-account-signing-key-file of its kube-apiserver, then retry or roll back',
+          details: { node: apiServer.node, kid: token.kid, expectedKid },
+        },
+      );
+    }),
+  );
+}
+
+function proof({ mintedBy, token }: Shown, askedOf: string, how: TokenProof['how'], verdict: Verdict): TokenProof {
+  const { outcome } = verdict;
+  return {
+    mintedBy,
+    kid: token.kid,
+    askedOf,
+    how,
+    outcome,
+    ...('reason' in verdict ? { reason: verdict.reason } : {}),
+  };
+}
+
+function tokensRejected(rejected: readonly TokenProof[], asked: number): KeyturnError {
+  const [first] = rejected;
+  const example = `${first?.askedOf} refused a token of ${first?.mintedBy} with key ${first?.kid}: ${first?.reason}`;
   return new KeyturnError(
     'TOKEN_REJECTED',
-    `${askedOf} rejected a valid token of ${mintedBy} with ${kid} (${how}: ${reason})`,
+    `${rejected.length} of ${asked} token checks were rejected; the first: ${example}`,
     {
-      subject: askedOf,
-      remedy: 'All keys stay trusted and published. Find out what differs there, then retry or roll back',
+      subject: first?.askedOf ?? '',
+      remedy: 'Nothing of the former key was removed yet: find out why, then retry or roll back',
+      details: { rejected: rejected.slice(0, 20) },
     },
   );
 }
 
-function signsWithAnother({ node, url }: ApiServer, kid: Kid, expected: Kid): KeyturnError {
-  return new KeyturnError('TOKEN_REJECTED', `The API server of ${node} signs with ${kid} instead of ${expected}`, {
-    subject: url,
-    remedy: 'Someone changed its --service-account-signing-key-file: find out who, then retry or roll back',
+function noVerdict({ askedOf, mintedBy, reason }: TokenProof): KeyturnError {
+  return new KeyturnError('API_SERVER_UNREACHABLE', `${askedOf} gave no verdict on a token of ${mintedBy}: ${reason}`, {
+    subject: askedOf,
+    remedy: 'Wait until it answers',
+    retryable: true,
+    details: { reason },
   });
-}
-
-function unreachable({ mintedBy, askedOf, how }: TokenProof, reason: string): KeyturnError {
-  return new KeyturnError(
-    'API_SERVER_UNREACHABLE',
-    `${askedOf} could not be asked about a token of ${mintedBy} (${how}: ${reason})`,
-    {
-      subject: askedOf,
-      remedy: 'The step is tried again by itself',
-      retryable: true,
-    },
-  );
 }

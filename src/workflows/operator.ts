@@ -119,12 +119,12 @@ export function listenToDecisions(find: () => Operator | null): void {
     if (decision === 'changeDrain') {
       setHandler(messages.changeDrainUpdate, (input) => decide(decision, input), {
         description,
-        validator: (input) => refuse(decision, input),
+        validator: (input: DecisionInput) => refuse(decision, input),
       });
     } else {
       setHandler(UPDATES[decision], (input) => decide(decision, input), {
         description,
-        validator: (input) => refuse(decision, input),
+        validator: (input: DecisionInput) => refuse(decision, input),
       });
     }
   }

@@ -101,6 +101,7 @@ export class RotationRun {
     this.turnBack = false;
     const { plan, done, undone } = this.standing;
     for (const undo of rollBackSteps(plan, this.started)) {
+      if (this.isOverAlready(undo)) continue;
       await this.perform(undo);
       if (undo.undoes === null) continue;
       done.delete(undo.undoes);
@@ -293,6 +294,11 @@ export class RotationRun {
         await this.hold('conclude', failureOf(error));
       }
     }
+  }
+
+  private isOverAlready({ action }: UndoStep): boolean {
+    const end = action.type === 'wait' ? this.clock.end(action.wait) : null;
+    return end !== null && Date.parse(end) <= Date.now();
   }
 
   private async watchTokens({ phase }: Step | UndoStep): Promise<void> {

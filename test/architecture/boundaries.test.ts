@@ -214,6 +214,16 @@ const breaches: readonly {
     to: 'src/platforms/static-pod/static-pod-platform.ts',
   },
   {
+    title: 'an adapter of one file imports its sibling',
+    files: {
+      'src/publishers/s3.ts': `import { toEtag } from './azure-blob.ts'; export const e = toEtag;`,
+      'src/publishers/azure-blob.ts': `export const toEtag = String;`,
+    },
+    rule: 'adapters-know-no-sibling',
+    from: 'src/publishers/s3.ts',
+    to: 'src/publishers/azure-blob.ts',
+  },
+  {
     title: 'an adapter imports activities',
     files: {
       'src/publishers/file/calling.ts': `import { createActivities } from '../../activities/index.ts'; export const c = createActivities;`,

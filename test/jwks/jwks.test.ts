@@ -31,14 +31,14 @@ describe('parseJwks', () => {
   test('does not find names of the prototype', () => {
     expect(kidsOf('{"keys":[{"__proto__":{"kid":"x"}}]}')).toEqual([]);
     expect(({} as { kid?: string }).kid).toBeUndefined();
-    expect(() => parseJwks('{"__proto__":{"keys":[]}}', 'the subject')).toThrow(malformed as Error);
+    expect(() => parseJwks('{"__proto__":{"keys":[]}}', 'the subject')).toThrow(malformed);
   });
 
   test('a prototype that somebody polluted makes no key and no document', () => {
     Object.assign(Object.prototype, { kid: 'polluted', keys: [] });
     try {
       expect(kidsOf('{"keys":[{}]}')).toEqual([]);
-      expect(() => parseJwks('{}', 'the subject')).toThrow(malformed as Error);
+      expect(() => parseJwks('{}', 'the subject')).toThrow(malformed);
     } finally {
       Reflect.deleteProperty(Object.prototype, 'kid');
       Reflect.deleteProperty(Object.prototype, 'keys');
@@ -61,7 +61,7 @@ describe('parseJwks', () => {
     ['more than 1 MiB', `{"keys":[]}${' '.repeat(1_048_576)}`],
     ['a tower of brackets', '['.repeat(500_000)],
   ])('refuses %s', (_, body) => {
-    expect(() => parseJwks(body, 'the subject')).toThrow(malformed as Error);
+    expect(() => parseJwks(body, 'the subject')).toThrow(malformed);
   });
 
   test('a closed tower of brackets does not exhaust the stack', () => {
@@ -101,6 +101,6 @@ describe('discovery', () => {
     ['algorithms that are a string', '{"issuer":"a","jwks_uri":"b","id_token_signing_alg_values_supported":"RS256"}'],
     ['more than 1 MiB', ' '.repeat(1_048_577)],
   ])('refuses %s', (_, body) => {
-    expect(() => parseDiscovery(body, 'the subject')).toThrow(malformed as Error);
+    expect(() => parseDiscovery(body, 'the subject')).toThrow(malformed);
   });
 });

@@ -1,12 +1,12 @@
 // The container files, as far as they can be proven without a container engine.
 import { execFile } from 'node:child_process';
-import { copyFile, mkdtemp, readFile, rm, symlink } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { bundleWorkflowCode, DefaultLogger } from '@temporalio/worker';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
+import { makeImageFolder, readDockerfile, readImageCommand } from './image-files.ts';
 
 const run = promisify(execFile);
 const projectRoot = join(import.meta.dirname, '..', '..');
@@ -29,7 +29,6 @@ interface Service {
 }
 
 const readCompose = async (): Promise<Compose> => parse(await readFile(composeFile, 'utf8')) as Compose;
-const readDockerfile = async (): Promise<string> => readFile(join(projectRoot, 'Dockerfile'), 'utf8');
 
 /** Breaches of the Compose Specification's JSON Schema and of dclint's habits, as "rule: message". */
 async function lint(file: string): Promise<readonly string[]> {
@@ -108,16 +107,7 @@ describe('the Dockerfile', () => {
   let scratch: string;
 
   beforeAll(async () => {
-    scratch = await mkdtemp(join(tmpdir(), 'keyturn-image-'));
-    const tsc = join(projectRoot, 'node_modules', '.bin', 'tsc');
-    const build = run(tsc, ['--project', 'tsconfig.build.json', '--outDir', join(scratch, 'dist')], {
-      cwd: projectRoot,
-    });
-    await build.catch((error: unknown) => {
-      throw new Error(`The build fails:\n${(error as { readonly stdout: string }).stdout}`);
-    });
-    await copyFile(join(projectRoot, 'package.json'), join(scratch, 'package.json'));
-    await symlink(join(projectRoot, 'node_modules'), join(scratch, 'node_modules'), 'dir');
+    scratch = await makeImageFolder();
   });
 
   afterAll(async () => {
@@ -125,8 +115,7 @@ describe('the Dockerfile', () => {
   });
 
   it('starts a command that the build makes', async () => {
-    const [, json] = /^CMD (\[.*\])$/m.exec(await readDockerfile()) ?? [];
-    const [program, ...args] = JSON.parse(json!) as string[];
+    const [program, ...args] = await readImageCommand();
     expect(program).toBe('node');
     const { stdout } = await run(process.execPath, [...args, '--help'], { cwd: scratch });
     expect(stdout).toContain('worker');

@@ -7,7 +7,7 @@ import { KEY_FILE_FLAG } from './layout.ts';
 import { readPaths } from './manifest-flags.ts';
 import { toHostPath } from './manifest-mounts.ts';
 import type { ControlPlaneNode } from './node-manifests.ts';
-import type { Sighting } from './wait-for.ts';
+import type { Clock, Sighting } from './wait-for.ts';
 
 /**
  * It is ready and publishes the key as often as the files of its manifest hold it: an API server that already knew the key from another
@@ -62,6 +62,21 @@ export function all(...effects: readonly Effect[]): Effect {
       proofs.push(sighting.proof);
     }
     return { proof: proofs.join('; ') };
+  };
+}
+
+/**
+ * The first effect, or the second one seen for so long without a break that kubelet must have noticed whatever manifest is there: what can
+ * be proven of a process that never ended, and shows no trace of files that changed meanwhile.
+ */
+export function either(effect: Effect, lasting: Effect, clock: Clock, noticeMs: number): Effect {
+  let since: number | undefined;
+  return async (moment) => {
+    const sighting = await effect(moment);
+    if ('proof' in sighting) return sighting;
+    const weaker = await lasting(moment);
+    since = 'proof' in weaker ? (since ?? clock.now()) : undefined;
+    return since !== undefined && clock.now() - since >= noticeMs ? weaker : sighting;
   };
 }
 

@@ -14,10 +14,10 @@ import type { ComponentProbe } from './component-probe.ts';
 import { restoreControllerManager, switchControllerManager } from './controller-manager.ts';
 import { doesNotPublish, doesNotSignWith, publishes, signsWith } from './effects.ts';
 import { bringPrivateKey, bringPublicKey, findKeyFiles } from './key-files.ts';
-import { inOneEdit, manifestSteps } from './manifest-steps.ts';
-import { readManifest } from './node-manifests.ts';
+import { manifestSteps } from './manifest-steps.ts';
 import type { ControlPlaneNode } from './node-manifests.ts';
 import { observeControlPlane } from './observe.ts';
+import { previewNode } from './preview.ts';
 import { refuseToDistrustSigner, refuseToSignUntrusted } from './refusals.ts';
 import { removeUnnamed, retireFiles } from './retire.ts';
 import { untrust } from './untrust.ts';
@@ -67,21 +67,7 @@ export class StaticPodPlatform implements Platform {
   }
 
   async preview(layouts: readonly NodeLayout[], next: KeyRef): Promise<readonly FileDiff[]> {
-    const diffs = layouts.map(async (layout) => {
-      const node = this.#node(layout);
-      const steps = manifestSteps(layout, next.kid);
-      const edits = {
-        'kube-apiserver': inOneEdit(steps.trust, steps.sign),
-        'kube-controller-manager': steps.switchControllerManager,
-      } as const;
-      return Promise.all(
-        (['kube-apiserver', 'kube-controller-manager'] as const).map(async (component) => {
-          const manifest = await readManifest(node, component);
-          return { node: node.name, path: manifest.path, before: manifest.source, after: edits[component](manifest) };
-        }),
-      );
-    });
-    return (await Promise.all(diffs)).flat();
+    return (await Promise.all(layouts.map((layout) => previewNode(this.#node(layout), layout, next)))).flat();
   }
 
   async backUp(layout: NodeLayout, rotationId: string): Promise<void> {

@@ -8,7 +8,7 @@ import type { NodeChange, StepControl } from '../port.ts';
 import { findFormerPair } from './back-up.ts';
 import { changeManifest } from './change-manifest.ts';
 import type { Timing } from './change-manifest.ts';
-import { all, doesNotPublish, publishes, signsWith } from './effects.ts';
+import { all, doesNotPublish, either, publishes, signsWith } from './effects.ts';
 import { ensureFile, findKeyFiles, readKeyFile } from './key-files.ts';
 import type { HostKeyFiles } from './key-files.ts';
 import { manifestSteps } from './manifest-steps.ts';
@@ -34,6 +34,7 @@ export async function untrust(
   const steps = manifestSteps(layout, next.kid);
   await refuseIfFormerSigns(node, keyFiles, steps.untrust, next.kid);
   const written = await replaceAll(node, keyFiles, former.kid, next);
+  const formerly = all(signsWith(node, next.kid), publishes(node, former.kid));
   const change = await changeManifest(
     node,
     {
@@ -43,7 +44,7 @@ export async function untrust(
       // By number: an API server that restarted by itself after the files were changed publishes `next` once more than the manifest
       // that is to come, whose flag for the file named by kid is gone.
       effect: all(signsWith(node, next.kid), doesNotPublish(node, former.kid), doesNotPublish(node, next.kid)),
-      formerEffect: all(signsWith(node, next.kid), publishes(node, former.kid), publishes(node, next.kid)),
+      formerEffect: either(all(formerly, publishes(node, next.kid)), formerly, timing.clock, timing.noticeMs),
       beforePutBack: () => trustBoth(node, keyFiles, former.kid),
       afterPutBack: () => bringFormerPairBack(node, keyFiles, former.kid),
     },

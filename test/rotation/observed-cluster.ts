@@ -1,0 +1,85 @@
+// A cluster of three healthy API servers as the checks see it; tests change what they are about.
+import { computeDrain, type DrainComputation } from '../../src/rotation/drain.ts';
+import type { GuardFacts } from '../../src/rotation/guards.ts';
+import type { KeyRef, PublicKey } from '../../src/rotation/key.ts';
+import type { ApiServerObservation, LegacyToken, TokenLifetimeFlags } from '../../src/rotation/observation.ts';
+import { makePlan, type Plan } from '../../src/rotation/plan.ts';
+import type { RotationRecord } from '../../src/rotation/record.ts';
+
+export const FORMER: PublicKey = { kid: 'former-kid', alg: 'RS256', publicPem: 'former pem\n' };
+export const NEXT: KeyRef = { kid: 'next-kid', alg: 'RS256' };
+export const NODES = ['node-1', 'node-2', 'node-3'] as const;
+
+/** As kubeadm sets it up: no maximum, extension on. */
+export const DEFAULT_LIFETIMES: TokenLifetimeFlags = { maxTokenExpirationMs: null, extendTokenExpiration: true };
+
+export function drainOf(
+  policy: Parameters<typeof computeDrain>[0],
+  flags: TokenLifetimeFlags = DEFAULT_LIFETIMES,
+): DrainComputation {
+  const drain = computeDrain(policy, flags);
+  if ('refused' in drain) throw new Error(drain.refused);
+  return drain;
+}
+
+export function planOf(nodes: readonly string[] = NODES, drain = drainOf({ policy: 'refreshing' })): Plan {
+  return makePlan({
+    capabilities: { ordering: 'staged', rollBack: true },
+    nodes,
+    relyingPartyCacheMs: 3_600_000,
+    drain,
+  });
+}
+
+export function apiServer(node: string, change: Partial<ApiServerObservation> = {}): ApiServerObservation {
+  return {
+    node,
+    url: `https://${node}:6443`,
+    ready: true,
+    etcdHealthy: true,
+    trusted: [FORMER],
+    signingKid: 'former-kid',
+    issuer: 'https://issuer.example',
+    ...change,
+  };
+}
+
+/** Three API servers, each changed alike. */
+export function apiServers(change: Partial<ApiServerObservation> = {}): readonly ApiServerObservation[] {
+  return NODES.map((node) => apiServer(node, change));
+}
+
+export function legacyToken(name: string, kid: string): LegacyToken {
+  return { namespace: 'default', name, kid, lastUsed: null };
+}
+
+export function guardFacts(change: Partial<GuardFacts> = {}): GuardFacts {
+  return {
+    nowMs: 1_000_000,
+    former: FORMER,
+    next: NEXT,
+    node: 'node-1',
+    apiServers: apiServers(),
+    publicKids: ['former-kid'],
+    stagedKid: null,
+    legacyTokens: [],
+    relyingPartiesUntilMs: null,
+    drainUntilMs: null,
+    drainNextUntilMs: null,
+    policies: { allowSingleApiServer: false, legacyTokens: 'hold' },
+    ...change,
+  };
+}
+
+export function unfinishedRecord(change: Partial<RotationRecord> = {}): RotationRecord {
+  return {
+    rotationId: 'abc',
+    keyVersion: 2,
+    startedAt: '2026-01-01T00:00:00.000Z',
+    former: FORMER,
+    next: NEXT,
+    layouts: [],
+    milestones: {},
+    ...change,
+  };
+}

@@ -1,0 +1,264 @@
+// A cluster, its public JWKS and everyone who holds tokens or caches, reduced to what the order of steps can harm.
+import { violations, type GuardFacts, type GuardName } from '../../src/rotation/guards.ts';
+import type { Action, Plan } from '../../src/rotation/plan.ts';
+import type { Milestones } from '../../src/rotation/record.ts';
+import { apiServer, FORMER, guardFacts, NEXT } from './observed-cluster.ts';
+
+const FOREIGN = 'foreign-kid';
+
+interface Node {
+  trusted: readonly string[];
+  signer: string;
+  controllerManager: string;
+  backedUp: boolean;
+}
+
+/** What is left when nobody looks at times: equal before a rotation and after it was taken back. */
+export interface Remains {
+  readonly nodes: readonly (Node & { readonly name: string })[];
+  readonly jwks: readonly string[];
+  readonly staged: string | null;
+}
+
+/** Guards that did not let a step start. */
+export class Stopped extends Error {
+  readonly transient: boolean;
+  constructor(message: string, transient: boolean) {
+    super(message);
+    this.transient = transient;
+  }
+}
+/** An invariant of the design was broken. */
+export class Harm extends Error {}
+
+export class SimulatedCluster {
+  nowMs = 1_000_000_000;
+  milestones: Milestones = {};
+  private readonly plan: Plan;
+  private readonly stepMs: number;
+  private readonly nodes: Map<string, Node>;
+  private staged: string | null = null;
+  private jwks: readonly string[] = [FORMER.kid, FOREIGN];
+  /** Every JWKS that was ever public, with the time until which it was. */
+  private readonly outdated: { readonly jwks: readonly string[]; readonly untilMs: number }[] = [];
+  private readonly lastMintedMs = new Map<string, number>();
+
+  /** @param stepMs how long a step takes */
+  constructor(plan: Plan, stepMs = 60_000) {
+    this.plan = plan;
+    this.stepMs = stepMs;
+    this.nodes = new Map(
+      plan.nodes.map((name) => [
+        name,
+        { trusted: [FORMER.kid], signer: FORMER.kid, controllerManager: FORMER.kid, backedUp: false },
+      ]),
+    );
+    this.mint();
+  }
+
+  copy(): SimulatedCluster {
+    const copy = new SimulatedCluster(this.plan, this.stepMs);
+    for (const [name, node] of this.nodes) copy.nodes.set(name, { ...node });
+    copy.nowMs = this.nowMs;
+    copy.milestones = this.milestones;
+    copy.staged = this.staged;
+    copy.jwks = this.jwks;
+    copy.outdated.push(...this.outdated);
+    for (const [kid, atMs] of this.lastMintedMs) copy.lastMintedMs.set(kid, atMs);
+    return copy;
+  }
+
+  /** A run's own view of the waits: it begins anew with each run, from what was recorded. */
+  waitsOfRun(): Partial<Record<'relyingParties' | 'drain' | 'drainNext', number>> {
+    const { publishedAt, verifiedAt } = this.milestones;
+    const { relyingParties, drain } = this.plan.waits;
+    return {
+      ...(publishedAt === undefined ? {} : { relyingParties: Date.parse(publishedAt) + relyingParties.ms }),
+      ...(verifiedAt === undefined ? {} : { drain: Date.parse(verifiedAt) + drain.totalMs }),
+    };
+  }
+
+  remains(): Remains {
+    return {
+      nodes: [...this.nodes].map(([name, node]) => ({ name, ...node })),
+      jwks: this.jwks.toSorted(),
+      staged: this.staged,
+    };
+  }
+
+  /** @throws Stopped */
+  demand(guards: readonly GuardName[], action: Action, waits: ReturnType<SimulatedCluster['waitsOfRun']>): void {
+    const facts: GuardFacts = guardFacts({
+      nowMs: this.nowMs,
+      node: 'node' in action ? action.node : null,
+      apiServers: [...this.nodes].map(([name, { trusted, signer }]) =>
+        apiServer(name, { trusted: trusted.map((kid) => ({ kid, alg: 'RS256' as const })), signingKid: signer }),
+      ),
+      publicKids: this.jwks,
+      stagedKid: this.staged,
+      relyingPartiesUntilMs: waits.relyingParties ?? null,
+      drainUntilMs: waits.drain ?? null,
+      drainNextUntilMs: waits.drainNext ?? null,
+      policies: { allowSingleApiServer: this.plan.nodes.length === 1, legacyTokens: 'hold' },
+    });
+    const failed = violations(guards, facts);
+    if (failed.length === 0) return;
+    const reasons = failed.map(({ guard, reason }) => `${guard}: ${reason}`).join('; ');
+    throw new Stopped(
+      reasons,
+      failed.every(({ transient }) => transient),
+    );
+  }
+
+  /** Does what the step's activity does, and then looks whether anyone was harmed. @throws Harm */
+  act(action: Action, waits: ReturnType<SimulatedCluster['waitsOfRun']>): void {
+    this.mint();
+    if (action.type === 'wait') {
+      const { relyingParties, drain } = this.plan.waits;
+      if (action.wait === 'drainNext') waits.drainNext ??= this.nowMs + drain.totalMs;
+      // What has not begun is not waited for: the guards must notice.
+      const until = waits[action.wait] ?? this.nowMs;
+      if (until - this.nowMs > Math.max(relyingParties.ms, drain.totalMs)) throw new Error('waits longer than planned');
+      this.nowMs = Math.max(this.nowMs, until);
+    } else {
+      this.nowMs += this.stepMs;
+      const node = 'node' in action ? this.nodes.get(action.node) : undefined;
+      if (node === undefined) this.changeCluster(action.type, waits);
+      else this.changeNode(node, action.type);
+    }
+    this.mint();
+    this.assertNobodyIsHarmed();
+  }
+
+  /** The worker dies between what the step does and what it records of it. @throws Harm */
+  actHalf(action: Action, waits: ReturnType<SimulatedCluster['waitsOfRun']>): void {
+    const recordsFirst = ['untrust', 'signWithFormer', 'retire'].includes(action.type);
+    const recorded = this.milestones;
+    const nodes = new Map([...this.nodes].map(([name, node]) => [name, { ...node }]));
+    const { staged } = this;
+    this.act(action, waits);
+    if (!recordsFirst) {
+      this.milestones = recorded;
+      return;
+    }
+    this.staged = staged;
+    for (const [name, node] of nodes) this.nodes.set(name, node);
+  }
+
+  private changeNode(node: Node, type: Action['type']): void {
+    const { verifiedAt: _, ...unverified } = this.milestones;
+    switch (type) {
+      case 'backUp':
+        node.backedUp = true;
+        break;
+      case 'removeBackUp':
+        node.backedUp = false;
+        break;
+      case 'trust':
+        node.trusted = [...new Set([...node.trusted, NEXT.kid])];
+        break;
+      case 'distrust':
+        node.trusted = node.trusted.filter((kid) => kid !== NEXT.kid);
+        break;
+      case 'sign':
+        node.signer = NEXT.kid;
+        break;
+      case 'signWithFormer':
+        this.milestones = unverified;
+        node.signer = FORMER.kid;
+        break;
+      case 'switchControllerManager':
+        node.controllerManager = NEXT.kid;
+        break;
+      case 'restoreControllerManager':
+        node.controllerManager = FORMER.kid;
+        break;
+      case 'untrust':
+        this.milestones = { ...this.milestones, untrustingAt: this.time() };
+        node.trusted = node.trusted.filter((kid) => kid !== FORMER.kid);
+        break;
+      default:
+    }
+  }
+
+  private changeCluster(type: Action['type'], waits: ReturnType<SimulatedCluster['waitsOfRun']>): void {
+    const { publishedAt, prunedAt: _, ...others } = this.milestones;
+    const { relyingParties, drain } = this.plan.waits;
+    switch (type) {
+      case 'stageKey':
+        this.staged = NEXT.kid;
+        break;
+      case 'discardKey':
+        this.staged = null;
+        break;
+      case 'publishKey': {
+        const changed = this.publish([...this.jwks, FORMER.kid, NEXT.kid]);
+        this.milestones = { ...this.milestones, publishedAt: (changed ? undefined : publishedAt) ?? this.time() };
+        waits.relyingParties = Date.parse(this.milestones.publishedAt ?? '') + relyingParties.ms;
+        break;
+      }
+      case 'withdrawKey':
+        this.publish(this.jwks.filter((kid) => kid !== NEXT.kid));
+        this.milestones = others;
+        break;
+      case 'verify':
+        this.milestones = { ...this.milestones, verifiedAt: this.milestones.verifiedAt ?? this.time() };
+        waits.drain = Date.parse(this.milestones.verifiedAt ?? '') + drain.totalMs;
+        break;
+      case 'pruneKey':
+        this.publish(this.jwks.filter((kid) => kid !== FORMER.kid));
+        this.milestones = { ...this.milestones, prunedAt: this.time() };
+        break;
+      case 'republishFormer':
+        this.publish([...this.jwks, FORMER.kid]);
+        this.milestones = { ...others, ...(publishedAt === undefined ? {} : { publishedAt }) };
+        waits.relyingParties = this.nowMs + relyingParties.ms;
+        break;
+      case 'retire':
+        this.milestones = { ...this.milestones, untrustedAt: this.time() };
+        this.staged = null;
+        for (const node of this.nodes.values()) node.backedUp = false;
+        break;
+      default:
+    }
+  }
+
+  private publish(kids: readonly string[]): boolean {
+    const next = [...new Set(kids)];
+    if (next.join() === this.jwks.join()) return false;
+    this.outdated.push({ jwks: this.jwks, untilMs: this.nowMs });
+    this.jwks = next;
+    return true;
+  }
+
+  /** At every moment every API server signs something. (What controller managers sign never expires: a guard of its own looks at it.) */
+  private mint(): void {
+    for (const { signer } of this.nodes.values()) this.lastMintedMs.set(signer, this.nowMs);
+  }
+
+  private time(): string {
+    return new Date(this.nowMs).toISOString();
+  }
+
+  private assertNobodyIsHarmed(): void {
+    const { relyingParties, drain } = this.plan.waits;
+    const used = [...this.lastMintedMs].filter(([, atMs]) => this.nowMs < atMs + drain.totalMs).map(([kid]) => kid);
+    const cached = this.outdated.filter(({ untilMs }) => this.nowMs < untilMs + relyingParties.ms);
+    for (const kid of used) {
+      for (const [name, { trusted }] of this.nodes) {
+        if (!trusted.includes(kid)) throw new Harm(`invariant 1: ${name} rejects a token of ${kid} that is in use`);
+      }
+      for (const { jwks } of [{ jwks: this.jwks }, ...cached]) {
+        if (!jwks.includes(kid)) throw new Harm(`invariant 1: a relying party rejects a token of ${kid}`);
+      }
+    }
+    for (const [name, { signer, controllerManager }] of this.nodes) {
+      for (const kid of [signer, controllerManager]) {
+        const stranger = [...this.nodes].find(([, { trusted }]) => !trusted.includes(kid))?.[0];
+        if (stranger !== undefined) throw new Harm(`invariant 2: ${name} signs with ${kid}, which ${stranger} lacks`);
+        if (!this.jwks.includes(kid)) throw new Harm(`invariant 2: ${name} signs with ${kid}, which is not public`);
+      }
+    }
+    if (!this.jwks.includes(FOREIGN)) throw new Harm('invariant 5: a foreign key was lost');
+  }
+}
