@@ -1,4 +1,4 @@
-// Two projects: `unit` runs in parallel, `integration` starts real components and takes the machine for itself.
+// Two projects, one after the other: `unit` runs in parallel, `integration` starts real components and takes the machine for itself.
 import { defineConfig } from 'vitest/config';
 
 const MINUTE_MS = 60_000;
@@ -16,6 +16,8 @@ export default defineConfig({
           name: 'unit',
           include: ['test/**/*.test.ts'],
           exclude: real,
+          maxWorkers: '100%',
+          sequence: { groupOrder: 1 },
           testTimeout: MINUTE_MS,
           hookTimeout: 2 * MINUTE_MS,
         },
@@ -29,7 +31,7 @@ export default defineConfig({
           hookTimeout: 30 * MINUTE_MS,
           testTimeout: 15 * MINUTE_MS,
           fileParallelism: false,
-          sequence: { groupOrder: 1 },
+          sequence: { groupOrder: 2 },
         },
       },
     ],

@@ -22,11 +22,15 @@ export function drainOf(
   return drain;
 }
 
-export function planOf(nodes: readonly string[] = NODES, drain = drainOf({ policy: 'refreshing' })): Plan {
+export function planOf(
+  nodes: readonly string[] = NODES,
+  drain = drainOf({ policy: 'refreshing' }),
+  relyingPartyCacheMs = 3_600_000,
+): Plan {
   return makePlan({
     capabilities: { ordering: 'staged', rollBack: true },
     nodes,
-    relyingPartyCacheMs: 3_600_000,
+    relyingPartyCacheMs,
     drain,
   });
 }

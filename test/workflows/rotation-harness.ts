@@ -39,7 +39,7 @@ export class RotationHarness {
   }
 
   static async create(): Promise<RotationHarness> {
-    Runtime.install({ logger: new DefaultLogger('ERROR') });
+    Runtime.install({ logger: new DefaultLogger('ERROR'), telemetryOptions: { logging: { filter: 'OFF' } } });
     const executable = { type: 'existing-path' as const, path: await getComponent(catalog['temporal-test-server']) };
     const [env, bundle] = await Promise.all([
       TestWorkflowEnvironment.createTimeSkipping({ server: { executable } }),

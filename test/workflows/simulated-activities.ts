@@ -55,7 +55,8 @@ export class SimulatedWorld {
   constructor(nowMs: () => Promise<number>, options: WorldOptions = {}) {
     this.nowMs = nowMs;
     this.options = options;
-    this.plan = options.plan ?? planOf(options.nodes, drainOf({ policy: 'refreshing' }));
+    // Time is not skipped while an activity runs, and probes run during this wait: it is short where a test says nothing else.
+    this.plan = options.plan ?? planOf(options.nodes, drainOf({ policy: 'refreshing' }), 200);
     this.cluster = options.cluster ?? new SimulatedCluster(this.plan, 0);
   }
 

@@ -89,9 +89,8 @@ function whenReady(node: ControlPlaneNode, look: (moment: Moment) => Promise<Sig
       const sighting = await look(moment);
       return 'proof' in sighting ? { proof: `${url} ${sighting.proof}` } : { missing: `${url} ${sighting.missing}` };
     } catch (error) {
-      // Also a refusal: an API server that has just started may not know its RBAC rules yet.
-      if (!(error instanceof KeyturnError)) throw error;
-      if (error.retryable || error.code.startsWith('API_SERVER_')) return { missing: error.message };
+      // Whatever it answers: one that has just started may not know its RBAC rules yet. What stays wrong is put back in the end.
+      if (error instanceof KeyturnError) return { missing: error.message };
       throw error;
     }
   };

@@ -12,8 +12,8 @@ import { all, doesNotPublish, either, publishes, signsWith } from './effects.ts'
 import { ensureFile, findKeyFiles, readKeyFile } from './key-files.ts';
 import type { HostKeyFiles } from './key-files.ts';
 import { manifestSteps } from './manifest-steps.ts';
-import { readManifest } from './node-manifests.ts';
 import type { ControlPlaneNode } from './node-manifests.ts';
+import { refuseToUntrustSigner } from './refusals.ts';
 import { addPublicKey, holdsKey, replaceKey } from './replace-key.ts';
 
 /**
@@ -32,7 +32,7 @@ export async function untrust(
 ): Promise<NodeChange> {
   const keyFiles = await findKeyFiles(node, layout);
   const steps = manifestSteps(layout, next.kid);
-  await refuseIfFormerSigns(node, keyFiles, steps.untrust, next.kid);
+  await refuseToUntrustSigner(node, layout, keyFiles, next);
   const written = await replaceAll(node, keyFiles, former.kid, next);
   const formerly = all(signsWith(node, next.kid), publishes(node, former.kid));
   const change = await changeManifest(
@@ -52,23 +52,6 @@ export async function untrust(
     control,
   );
   return { ...change, changed: change.changed || written };
-}
-
-/** An API server whose manifest names the former's paths already must find the new pair there, or it never was switched. */
-async function refuseIfFormerSigns(
-  node: ControlPlaneNode,
-  { signing }: HostKeyFiles,
-  edit: (manifest: Awaited<ReturnType<typeof readManifest>>) => string,
-  next: Kid,
-): Promise<void> {
-  const manifest = await readManifest(node, 'kube-apiserver');
-  if (edit(manifest) !== manifest.source) return;
-  const subject = `${node.name}:${signing}`;
-  if (holdsKey((await readKeyFile(node, signing)).content, next, subject)) return;
-  throw new KeyturnError('GUARD_FAILED', `The API server of ${node.name} does not sign with ${next} yet`, {
-    subject: manifest.subject,
-    remedy: 'Run Signing on this node first: only what nobody signs with may be untrusted',
-  });
 }
 
 /** Nothing is written unless all of the files can be. True if anything was. */

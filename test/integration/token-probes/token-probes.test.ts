@@ -58,11 +58,13 @@ test('none is rejected while the signer changes, and tokens of both keys are tri
       latest = counts;
     },
   });
+  const accepted = (kid: string | undefined): number => latest?.acceptedByKid[kid ?? ''] ?? 0;
+  await expect.poll(() => accepted(former?.kid), { timeout: 20_000 }).toBeGreaterThan(5);
   for (const signal of ['SIGTERM', 'SIGKILL'] as const) {
     await server.signal(signal);
     await server.start(2);
   }
-  await expect.poll(() => latest?.acceptedByKid[next?.kid ?? ''] ?? 0, { timeout: 20_000 }).toBeGreaterThan(30);
+  await expect.poll(() => accepted(next?.kid), { timeout: 20_000 }).toBeGreaterThan(30);
   stopping.abort();
   const counts = await probing;
   expect(counts.rejections).toEqual([]);

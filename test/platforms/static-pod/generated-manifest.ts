@@ -40,7 +40,7 @@ const quote = fc.constantFrom('', "'", '"') satisfies fc.Arbitrary<Item['quote']
 
 function item(text: string): fc.Arbitrary<Item> {
   const needsQuote = /[:#{},[\]] |[ {[,]|"/.test(text);
-  const quotes = needsQuote ? fc.constantFrom<Item['quote']>("'") : (quote as fc.Arbitrary<Item['quote']>);
+  const quotes = needsQuote ? fc.constantFrom<Item['quote']>("'") : quote;
   return fc.record({ text: fc.constant(text), quote: quotes, comment, above });
 }
 
@@ -100,10 +100,7 @@ export const generatedManifest: fc.Arbitrary<GeneratedManifest> = fc
           .toSorted((a, b) => a.rank - b.rank)
           // Key files keep their order among themselves, so that the model can say what is last.
           .map(({ group }) => group);
-        const ordered = keepOrder(
-          shuffled,
-          flags.slice(1).map((group) => group as readonly Item[]),
-        );
+        const ordered = keepOrder(shuffled, flags.slice(1));
         const items = ordered.flat();
         return {
           source: write(chosen, program, items),

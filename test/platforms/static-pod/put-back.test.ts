@@ -54,7 +54,7 @@ describe.for(apiServerSteps)('%s', ([name, path]) => {
       else node.ignores = (manifest) => manifest !== before;
       const refused = await step(scene).then(
         () => undefined,
-        (error: KeyturnError) => error,
+        (error: unknown) => error as KeyturnError,
       );
       expect(refused).toMatchObject({
         code: 'MANIFEST_REFUSED',
@@ -111,7 +111,7 @@ describe.for(apiServerSteps)('%s', ([name, path]) => {
       expect([...scene.world.violations]).toEqual([]);
       node.files.dieNever();
       // The activity would try again: an API server that is on its way back is no reason to refuse for good.
-      const second = await step(scene).catch((error: KeyturnError) => error);
+      const second = await step(scene).catch((error: unknown) => error);
       if (second instanceof KeyturnError && second.retryable) scene.world.advance(10_000);
       if (second instanceof KeyturnError && !second.retryable) expect(second.code).toBe('MANIFEST_REFUSED');
       else await expect(step(scene)).rejects.toMatchObject({ code: 'MANIFEST_REFUSED' });
@@ -154,6 +154,30 @@ test('taken back after a refused Trusting, nothing is left', async () => {
   await steps.distrust(scene);
   expect(await readTree(node.directory)).toEqual(tree);
 });
+
+test.for(['API_SERVER_FORBIDDEN', 'JWKS_MALFORMED'] as const)(
+  'an API server that answers %s at first is waited for; one that goes on so gets its former manifest back',
+  async (code) => {
+    const scene = await sceneBefore('trust');
+    const { node } = scene.world;
+    const before = node.manifest();
+    const { publishedKeys } = node.apiServer;
+    let refusals = 20;
+    node.apiServer.publishedKeys = async () => {
+      refusals -= 1;
+      if (refusals > 0) throw new KeyturnError(code, 'No', { subject: 'x', remedy: 'Wait' });
+      return publishedKeys();
+    };
+    await expect(steps.trust(scene)).resolves.toMatchObject({ changed: true });
+    await steps.distrust(scene);
+    refusals = Infinity;
+    await expect(steps.trust(scene)).rejects.toMatchObject({
+      code: 'MANIFEST_REFUSED',
+      details: { lastReason: 'No. Wait' },
+    });
+    expect(node.manifest()).toBe(before);
+  },
+);
 
 test('an API server that comes too late even with its former manifest is said to be down', async () => {
   const scene = await sceneBefore('trust');
