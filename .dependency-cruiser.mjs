@@ -1,7 +1,7 @@
 // Layers of the source as written, type imports included. What may be loaded at run time: .dependency-cruiser.runtime.mjs.
 
 /** Folders with a port.ts and the adapters that implement it. */
-const ADAPTERS = '(platforms|nodes|publishers|key-stores)';
+const ADAPTERS = '(platforms|nodes|publishers|key-stores|notifiers)';
 
 /** Adapters, each a folder or a file of this name. Files beside them (what two adapters share) are theirs alone. */
 const NAMES = [
@@ -9,6 +9,7 @@ const NAMES = [
   ...['local', 'pod', 'ssh'],
   ...['azure-blob', 's3', 'gcs', 'file', 'api-server'],
   ...['kubernetes-secret', 'encrypted-file', 'bring-your-own'],
+  ...['webhook'],
 ].join('|');
 
 /** What stands beside adapters but works with any of them: the ports, and how documents are updated and read back in public. */

@@ -30,9 +30,11 @@ try {
     say('\nRejected token checks while the key of three API servers is rotated, same clients, same control plane:');
     say(`  Keyturn           ${rotation.rejected} of ${rotation.checks}`);
     say(`  order of the seed ${seedOrder.rejected} of ${seedOrder.checks}`);
-    say('\nActive time (start to end, less declared waits) over the sum of the API servers\' restart times:');
+    say("\nActive time (start to end, less declared waits) over the sum of the API servers' restart times:");
     const { activeMs, restartMs } = rotation;
-    say(`  ${(activeMs / restartMs).toFixed(2)}  (${(activeMs / 1000).toFixed(1)} s over ${(restartMs / 1000).toFixed(1)} s, ${rotation.restarts} restarts)`);
+    say(
+      `  ${(activeMs / restartMs).toFixed(2)}  (${(activeMs / 1000).toFixed(1)} s over ${(restartMs / 1000).toFixed(1)} s, ${rotation.restarts} restarts)`,
+    );
     say('\nHistory of the rotation:');
     say(`  ${rotation.historyEvents} events, ${(rotation.historyBytes / 1000).toFixed(0)} KB`);
   } finally {
@@ -41,7 +43,9 @@ try {
   const { idleBytes, waitingBytes } = await measureWaitingWorker(path.join(directory, 'waiting'), WAITING_ROTATIONS);
   const megabytes = (bytes: number) => (bytes / 1e6).toFixed(0);
   say(`\nWorker memory (resident) with ${WAITING_ROTATIONS} rotations waiting in Draining:`);
-  say(`  ${megabytes(waitingBytes)} MB, against ${megabytes(idleBytes)} MB with none: ${(waitingBytes / idleBytes).toFixed(2)} times`);
+  say(
+    `  ${megabytes(waitingBytes)} MB, against ${megabytes(idleBytes)} MB with none: ${(waitingBytes / idleBytes).toFixed(2)} times`,
+  );
 } finally {
   await rm(directory, { recursive: true, force: true });
 }

@@ -28,7 +28,9 @@ export async function measureRotation(environment: Environment): Promise<Rotatio
     }
   }
   const waitedMs = audit.waits.reduce((sum, { from, until }) => sum + Date.parse(until) - Date.parse(from), 0);
-  const restarts = environment.controlPlane.nodes.flatMap(({ name }) => environment.controlPlane.apiServerRestarts(name));
+  const restarts = environment.controlPlane.nodes.flatMap(({ name }) =>
+    environment.controlPlane.apiServerRestarts(name),
+  );
   const { raw } = await handle.describe();
   return {
     checks: counts.checks,

@@ -33,11 +33,20 @@ export async function measureSeedOrder(environment: Environment): Promise<{ chec
     const restartsBefore = controlPlane.apiServerRestarts(name).length;
     await edit(path.join(manifestsDirectory, 'kube-apiserver.yaml'), (source) =>
       source
-        .replace(/^( *- )--service-account-key-file=.*$/m, '$&\n$1--service-account-key-file=/etc/kubernetes/pki/sa-new.pub')
-        .replace(/--service-account-signing-key-file=.*/, '--service-account-signing-key-file=/etc/kubernetes/pki/sa-new.key'),
+        .replace(
+          /^( *- )--service-account-key-file=.*$/m,
+          '$&\n$1--service-account-key-file=/etc/kubernetes/pki/sa-new.pub',
+        )
+        .replace(
+          /--service-account-signing-key-file=.*/,
+          '--service-account-signing-key-file=/etc/kubernetes/pki/sa-new.key',
+        ),
     );
     await edit(path.join(manifestsDirectory, 'kube-controller-manager.yaml'), (source) =>
-      source.replace(/--service-account-private-key-file=.*/, '--service-account-private-key-file=/etc/kubernetes/pki/sa-new.key'),
+      source.replace(
+        /--service-account-private-key-file=.*/,
+        '--service-account-private-key-file=/etc/kubernetes/pki/sa-new.key',
+      ),
     );
     const deadline = Date.now() + RESTART_TIMEOUT_MS;
     while (controlPlane.apiServerRestarts(name).length === restartsBefore) {

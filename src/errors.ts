@@ -46,6 +46,13 @@ export type ErrorCode =
   | 'DECISION_REFUSED'
   | 'TEMPORAL_UNREACHABLE'
   | 'WAIT_UNBOUNDED'
+  // notifications
+  | 'NOTIFICATION_UNDELIVERED'
+  | 'NOTIFICATION_REFUSED'
+  // schedules and metrics
+  | 'SCHEDULE_NOT_FOUND'
+  | 'SCHEDULE_FOREIGN'
+  | 'METRICS_UNAVAILABLE'
   // components of the demo and tests
   | 'COMPONENT_UNAVAILABLE';
 

@@ -4,6 +4,7 @@ import type { DrainPolicy } from '../rotation/drain.ts';
 import type { GateName } from '../rotation/gates.ts';
 import type { GuardName, GuardPolicies } from '../rotation/guards.ts';
 import type { KeyRef } from '../rotation/key.ts';
+import type { Notification } from '../rotation/notification.ts';
 import type { LegacyToken, TokenLifetimeFlags } from '../rotation/observation.ts';
 import type { Action, ClusterActionType, NodeActionType, Plan, WaitType } from '../rotation/plan.ts';
 import type { ProbeCounts } from '../rotation/probe-counts.ts';
@@ -47,6 +48,8 @@ export type Preflight =
       readonly canRollBack: boolean;
       readonly startedBy: string;
       readonly warnings: readonly string[];
+      /** Whether Temporal knows Keyturn's search attributes. */
+      readonly searchable: boolean;
     }
   | {
       /** Another run holds the cluster. */
@@ -54,6 +57,7 @@ export type Preflight =
       readonly cluster: string;
       readonly message: string;
       readonly startedBy: string;
+      readonly searchable: boolean;
     };
 
 /** Ends of waits that have begun, RFC 3339. */
@@ -103,6 +107,8 @@ export interface RotationActivities extends StepActivities {
   probeTokens(input: ProbeInput): Promise<ProbeCounts>;
   /** Writes the audit record outside of Temporal, records the end in the cluster and gives the lock back. */
   conclude(input: { readonly cluster: string; readonly audit: AuditRecord }): Promise<void>;
+  /** Tells operators outside of Temporal. Nobody waits for it: that it fails, for good or for now, changes nothing for the rotation. */
+  notify(notification: Notification): Promise<void>;
 }
 
 export type { Action };

@@ -12,6 +12,7 @@ import * as nodeSteps from './node-steps.ts';
 import { preflight } from './preflight.ts';
 import { probeTokens } from './probe-tokens.ts';
 import { createStepFrame } from './step-frame.ts';
+import { tellOperators, type NewsDesk } from './tell-operators.ts';
 import * as tokenSteps from './token-steps.ts';
 
 export interface ActivityDependencies {
@@ -23,12 +24,15 @@ export interface ActivityDependencies {
   /** `identity` of the client that started the run. */
   readonly startedBy: (workflowId: string, runId: string) => Promise<string>;
   readonly auditDirectory: string;
+  readonly newsDesk: NewsDesk;
+  /** True where Temporal knows Keyturn's search attributes. */
+  readonly isSearchable: () => Promise<boolean>;
   /** ms since the epoch */
   readonly now: () => number;
 }
 
 export function createActivities(dependencies: ActivityDependencies): RotationActivities {
-  const { findCluster, hasEnded, startedBy, auditDirectory, now } = dependencies;
+  const { findCluster, hasEnded, startedBy, auditDirectory, newsDesk, isSearchable, now } = dependencies;
   const frame = createStepFrame(dependencies);
   const { attended, step, holder } = frame;
 
@@ -42,6 +46,7 @@ export function createActivities(dependencies: ActivityDependencies): RotationAc
           holder: us,
           hasEnded,
           startedBy: await startedBy(us.workflowId, us.runId),
+          searchable: await isSearchable(),
         });
       }),
 
@@ -90,6 +95,14 @@ export function createActivities(dependencies: ActivityDependencies): RotationAc
     probeTokens: async (input) => {
       try {
         return await probeTokens(await findCluster(input.cluster), cancellationSignal());
+      } catch (error) {
+        throw toFailure(error);
+      }
+    },
+
+    notify: async (notification) => {
+      try {
+        await tellOperators(newsDesk, notification);
       } catch (error) {
         throw toFailure(error);
       }

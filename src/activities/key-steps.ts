@@ -4,6 +4,7 @@ import { KeyturnError } from '../errors.ts';
 import { kidOfJwk, parseJwks } from '../jwks/jwks.ts';
 import { toPublicKey } from '../keys/public-key.ts';
 import { readPublic } from '../publishers/read-back.ts';
+import { formerTimesOf } from '../rotation/key-age.ts';
 import type { KeyRef, PublicKey } from '../rotation/key.ts';
 import type { RotationRecord } from '../rotation/record.ts';
 import type { ClusterAdapters } from './cluster-adapters.ts';
@@ -25,7 +26,16 @@ export async function stageKey(
   const { layouts } = await adapters.platform.observe();
   const { rotationId, keyVersion } = input;
   const former = await readPublicKey(adapters, input.former);
-  return { rotationId, keyVersion, startedAt, former, next: { kid, alg }, layouts, milestones: {} };
+  return {
+    rotationId,
+    keyVersion,
+    startedAt,
+    former,
+    next: { kid, alg },
+    layouts,
+    milestones: {},
+    formerTimes: formerTimesOf(record),
+  };
 }
 
 /** Undo of Staging: the key that nobody knows is forgotten. */

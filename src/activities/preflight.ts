@@ -15,6 +15,7 @@ export interface PreflightOptions {
   readonly holder: Holder;
   readonly hasEnded: (holder: Holder) => Promise<boolean>;
   readonly startedBy: string;
+  readonly searchable: boolean;
 }
 
 export async function preflight({
@@ -23,12 +24,13 @@ export async function preflight({
   holder,
   hasEnded,
   startedBy,
+  searchable,
 }: PreflightOptions): Promise<Preflight> {
   try {
     await adapters.lock.acquire(holder, hasEnded);
   } catch (error) {
     if (!(error instanceof KeyturnError) || error.code !== 'CLUSTER_LOCKED') throw error;
-    return { outcome: 'locked', cluster: adapters.name, message: error.message, startedBy };
+    return { outcome: 'locked', cluster: adapters.name, message: error.message, startedBy, searchable };
   }
   const policies = withOverrides(adapters.policies, input);
   const facts = await observeCluster(adapters, policies);
@@ -53,6 +55,7 @@ export async function preflight({
     canRollBack: milestones.untrustingAt === undefined,
     startedBy,
     warnings: warningsOf(plan, record),
+    searchable,
   };
 }
 

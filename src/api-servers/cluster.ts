@@ -7,7 +7,7 @@ import type { KubeClient } from './kube-client.ts';
 import { findLegacyTokens } from './legacy-tokens.ts';
 import type { ServiceAccountName } from './mint-token.ts';
 import { missingPermissions } from './permissions.ts';
-import { mintLegacyToken, removeProbeSecrets } from './probe-secret.ts';
+import { findProbeSecrets, mintLegacyToken, removeProbeSecrets } from './probe-secret.ts';
 
 const endpointSlice = z.object({
   endpoints: z.array(z.object({ addresses: z.array(z.string()) })).nullish(),
@@ -59,6 +59,11 @@ export class KubeCluster {
   /** The kid with which the leading controller manager signs. @param timeoutMs default 30 s @throws EFFECT_MISSING (retryable), as above */
   mintLegacyToken(timeoutMs = 30_000): Promise<Kid> {
     return mintLegacyToken(this.#client, this.#probe, timeoutMs);
+  }
+
+  /** Names of temporary Secrets: one that a step uses now, or that a run which died left behind. */
+  leftovers(): Promise<readonly string[]> {
+    return findProbeSecrets(this.#client, this.#probe.namespace);
   }
 
   /** Removes temporary Secrets that a run which died left behind. @returns how many */

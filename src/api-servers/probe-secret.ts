@@ -43,8 +43,8 @@ export async function mintLegacyToken(
   }
 }
 
-/** Removes what a call that died left behind. @returns how many */
-export async function removeProbeSecrets(client: KubeClient, namespace: string): Promise<number> {
+/** Names of the temporary Secrets that are there now. */
+export async function findProbeSecrets(client: KubeClient, namespace: string): Promise<readonly string[]> {
   const labelSelector = Object.entries(probeSecretLabels)
     .map(([label, value]) => `${label}=${value}`)
     .join(',');
@@ -55,9 +55,14 @@ export async function removeProbeSecrets(client: KubeClient, namespace: string):
     object: `in namespace ${namespace}`,
     query: { labelSelector },
   });
-  const secrets = jsonOf(secretNames, answer.body, 'list secrets').items ?? [];
-  for (const { metadata } of secrets) await deleteSecret(client, namespace, metadata.name);
-  return secrets.length;
+  return (jsonOf(secretNames, answer.body, 'list secrets').items ?? []).map(({ metadata }) => metadata.name);
+}
+
+/** Removes what a call that died left behind. @returns how many */
+export async function removeProbeSecrets(client: KubeClient, namespace: string): Promise<number> {
+  const names = await findProbeSecrets(client, namespace);
+  for (const name of names) await deleteSecret(client, namespace, name);
+  return names.length;
 }
 
 async function createProbeSecret(client: KubeClient, { namespace, name }: ServiceAccountName): Promise<string> {

@@ -50,9 +50,9 @@ async function previewRotation(adapters: ClusterAdapters): Promise<Preview> {
   };
 }
 
-/** Stands for a key whose kid is known only once it is made. */
+/** Stands for a key whose kid, as long as any, is known only once it is made. */
 function notMadeYet(alg: KeyRef['alg']): KeyRef & { readonly publicPem?: undefined } {
-  return { kid: 'NEW-KEY', alg };
+  return { kid: 'NEW-KEY'.padEnd(43, '_'), alg };
 }
 
 async function previewJwks(

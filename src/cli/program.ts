@@ -1,7 +1,6 @@
 // The commands of `keyturn`.
-import { readFileSync } from 'node:fs';
 import { Command } from 'commander';
-import { z } from 'zod';
+import { packageVersion } from '../worker/package-version.ts';
 import { decisionCommands } from './decide.ts';
 import { doctorCommand } from './doctor.ts';
 import { jwksCommand } from './jwks.ts';
@@ -9,12 +8,6 @@ import { planCommand } from './plan.ts';
 import { rotateCommand } from './rotate.ts';
 import { statusCommand, watchCommand } from './watch.ts';
 import { workerCommand } from './worker.ts';
-
-/** The package's own file, at the same place from a checkout and from the published package. */
-function packageVersion(): string {
-  const file = new URL('../../package.json', import.meta.url);
-  return z.object({ version: z.string() }).parse(JSON.parse(readFileSync(file, 'utf8'))).version;
-}
 
 export function createProgram(): Command {
   const program = new Command('keyturn')

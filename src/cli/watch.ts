@@ -6,9 +6,10 @@ import type { ProbeCounts } from '../rotation/probe-counts.ts';
 import type { RotationStatus } from '../rotation/status.ts';
 import { statusQuery } from '../workflows/messages.ts';
 import { EXIT, exitCodeOf } from './exit-code.ts';
+import { findRotation } from './find-rotation.ts';
 import { print } from './output.ts';
 import { renderStatus } from './render-status.ts';
-import { connectClient, findRotation, type RotationHandle } from './temporal.ts';
+import { connectClient, type RotationHandle } from './temporal.ts';
 
 const REFRESH_MS = 1000;
 

@@ -56,6 +56,9 @@ const recordSchema: z.ZodType<RotationRecord> = z.looseObject({
     untrustingAt: timestamp.exactOptional(),
     untrustedAt: timestamp.exactOptional(),
   }),
+  formerTimes: z
+    .looseObject({ activeKeySince: timestamp.exactOptional(), rotationEndedAt: timestamp.exactOptional() })
+    .exactOptional(),
   ended: z.looseObject({ at: timestamp, outcome: z.enum(['completed', 'rolled-back']) }).exactOptional(),
 });
 

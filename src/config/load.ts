@@ -41,10 +41,14 @@ export function parseConfig(text: string, subject: string): Config {
   }
   const parsed = configSchema.safeParse(value);
   if (!parsed.success) throw invalid(subject, z.prettifyError(parsed.error));
-  const names = parsed.data.clusters.map(({ name }) => name);
-  const twice = names.find((name, index) => names.indexOf(name) !== index);
-  if (twice !== undefined) throw invalid(subject, `two clusters are named "${twice}"`);
-  for (const cluster of parsed.data.clusters) checkIssuer(cluster);
+  const { clusters, schedules = [] } = parsed.data;
+  for (const [what, list] of Object.entries({ clusters, schedules })) {
+    const names = list.map(({ name }) => name);
+    const twice = names.find((name, index) => names.indexOf(name) !== index);
+    if (twice !== undefined) throw invalid(subject, `two ${what} are named "${twice}"`);
+  }
+  for (const cluster of clusters) checkIssuer(cluster);
+  for (const { cluster } of schedules) findCluster(parsed.data, cluster);
   return parsed.data;
 }
 

@@ -1,16 +1,7 @@
 // The shape of keyturn.yaml. The published JSON Schema is made from this.
 import { z } from 'zod';
-import { DURATION_PATTERN, parseDuration } from '../rotation/duration.ts';
-
-/** Written as `24h`, `90d`, `1h30m`, `500ms`; read as ms. */
-const duration = (description: string) =>
-  z
-    .string()
-    .regex(DURATION_PATTERN, 'must be a duration such as 24h, 90d or 1h30m')
-    .describe(description)
-    .transform((text) => parseDuration(text) ?? Number.NaN);
-
-const name = z.string().regex(/^[a-z0-9]([-a-z0-9]{0,50}[a-z0-9])?$/, 'must be lower-case letters, digits and dashes');
+import { duration, gates, name } from './fields.ts';
+import { schedules } from './schedule-schema.ts';
 
 const node = z.strictObject({
   name: name.describe('Node name, as in `kubectl get nodes`'),
@@ -97,10 +88,8 @@ const policies = z.strictObject({
     .enum(['hold', 'keep'])
     .default('hold')
     .describe('hold: do not prune while legacy tokens of the former key exist'),
-  gates: z
-    .array(z.enum(['signing', 'pruning', 'each-node']))
-    .default([])
-    .describe('Where to ask for approval'),
+  gates: gates.default([]).describe('Where to ask for approval'),
+  maxKeyAge: duration('Age from which the active key counts as overdue, in doctor and metrics').prefault('105d'),
   discovery: z
     .enum(['if-missing', 'overwrite', 'never'])
     .default('if-missing')
@@ -135,12 +124,60 @@ const cluster = z.strictObject({
   policies: policies.prefault({}),
 });
 
+const notifications = z.strictObject({
+  webhook: z
+    .strictObject({
+      url: z
+        .union([z.url({ protocol: /^https?$/ }), secretSource])
+        .describe('Where to post; by env or file where the URL itself is a secret, as of Slack'),
+      secret: secretSource.optional().describe('Signs what is posted; default: it is not signed'),
+    })
+    .optional(),
+  temporalUi: z
+    .url({ protocol: /^https?$/ })
+    .optional()
+    .describe('Address of the Temporal UI, for links to the rotation'),
+});
+
+const versioning = z.strictObject({
+  deploymentName: z
+    .string()
+    .regex(/^[A-Za-z0-9_-]+$/, 'must be letters, digits, dashes and underscores')
+    .default('keyturn')
+    .describe('Worker Deployment in Temporal'),
+  buildId: z
+    .string()
+    .regex(/^[A-Za-z0-9._-]+$/, 'must be letters, digits, dots, dashes and underscores')
+    .optional()
+    .describe('Of this build; default: the version of Keyturn and a hash of its workflow code'),
+});
+
+const bindAddress = z
+  .string()
+  .regex(/^(\d+(\.\d+){3}|\[[0-9a-fA-F:]+\]):\d{1,5}$/, 'must be an IP address and a port, such as 127.0.0.1:9464');
+
 export const configSchema = z.strictObject({
   taskQueue: z.string().default('keyturn').describe('Temporal task queue of the workers'),
   auditDirectory: z.string().default('./audit').describe('Where audit records are kept, outside of Temporal'),
+  notifications: notifications.optional().describe('Who is told when a rotation needs a decision or has ended'),
+  schedules: schedules.optional().describe('When rotations start by themselves'),
+  applySchedulesAtStart: z
+    .boolean()
+    .default(true)
+    .describe(
+      'The worker brings the schedules in Temporal in line with `schedules` when it starts, where that is there',
+    ),
+  metrics: z
+    .strictObject({ bindAddress: bindAddress.default('127.0.0.1:9464') })
+    .optional()
+    .describe('Prometheus metrics of the worker, at http://<bindAddress>/metrics; default: none'),
+  versioning: versioning
+    .optional()
+    .describe('Temporal Worker Versioning; default: off, which is right where one version of the worker runs'),
   clusters: z.array(cluster).min(1),
 });
 
 export type Config = z.output<typeof configSchema>;
+export type SecretSource = z.output<typeof secretSource>;
 export type ClusterConfig = Config['clusters'][number];
 export type NodeConfig = ClusterConfig['platform']['nodes'][number];

@@ -65,7 +65,6 @@ export class LocalNodeFiles implements NodeFiles {
       const now = (await this.read(target))?.sha256 ?? null;
       if (now !== options.expectedSha256) throw this.#changed(target);
     };
-    await refuseIfChanged();
     await renameIntoPlace(target, content, options, refuseIfChanged);
     const written = await this.read(target);
     if (written?.content !== content) throw this.#changed(target);

@@ -16,6 +16,13 @@ export interface Milestones {
   readonly untrustedAt?: string;
 }
 
+/** Known from before this rotation: what the ages of key and rotation are told from until it has ended. RFC 3339. */
+export interface FormerTimes {
+  /** Since when the former key signs. */
+  readonly activeKeySince?: string;
+  readonly rotationEndedAt?: string;
+}
+
 export interface RotationRecord {
   readonly rotationId: string;
   /** Counts the cluster's keys: the first key that Keyturn brings is 2, its predecessor 1. */
@@ -27,6 +34,7 @@ export interface RotationRecord {
   /** As they were before the rotation changed anything. */
   readonly layouts: readonly NodeLayout[];
   readonly milestones: Milestones;
+  readonly formerTimes?: FormerTimes;
   /** Present once the rotation has ended: such a record is history, not something to take up. */
   readonly ended?: { readonly at: string; readonly outcome: 'completed' | 'rolled-back' };
 }

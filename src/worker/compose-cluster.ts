@@ -1,5 +1,4 @@
 // The composition root of one cluster: the only place that picks adapters by what keyturn.yaml says.
-import { readFile } from 'node:fs/promises';
 import path from 'node:path';
 import type { ClusterAdapters, ClusterPolicies, PublicIssuer } from '../activities/cluster-adapters.ts';
 import { FormerTokens } from '../activities/former-tokens.ts';
@@ -11,7 +10,6 @@ import { loadKubeConfig } from '../api-servers/kube-config.ts';
 import { LeaseLock } from '../cluster-lock/lease.ts';
 import type { LoadedConfig } from '../config/load.ts';
 import type { ClusterConfig, NodeConfig } from '../config/schema.ts';
-import { KeyturnError } from '../errors.ts';
 import { BringYourOwnKeyStore } from '../key-stores/bring-your-own.ts';
 import { EncryptedFileKeyStore } from '../key-stores/encrypted-file.ts';
 import type { KeyStore } from '../key-stores/port.ts';
@@ -23,6 +21,7 @@ import type { JwksPublisher } from '../publishers/port.ts';
 import { createTrustingFetch } from '../publishers/trusting-fetch.ts';
 import type { DrainPolicy } from '../rotation/drain.ts';
 import type { KeyAlgorithm } from '../rotation/key.ts';
+import { readSecret, readTextFile } from './read-secret.ts';
 
 /** Makes everything with which one cluster is reached; touches files of the worker and of local nodes, but no server. */
 export async function composeCluster(config: LoadedConfig, cluster: ClusterConfig): Promise<ClusterAdapters> {
@@ -47,7 +46,7 @@ export async function composeCluster(config: LoadedConfig, cluster: ClusterConfi
       : { controllerManager: createComponentProbe(kubeConfig, controllerManager) };
   }
 
-  const ca = cluster.issuerCaFile === undefined ? undefined : await readCa(resolve(cluster.issuerCaFile));
+  const ca = cluster.issuerCaFile === undefined ? undefined : await readTextFile(resolve(cluster.issuerCaFile));
   return {
     name: cluster.name,
     issuer: cluster.issuer,
@@ -103,36 +102,6 @@ async function readCredentials(
   if ('identity' in credentials) return { identity: credentials.identity };
   if ('sas' in credentials) return { sas: await readSecret(credentials.sas, resolve) };
   return { connectionString: await readSecret(credentials.connectionString, resolve) };
-}
-
-/** @throws CONFIG_INVALID where it is not set, FILE_UNREADABLE */
-async function readSecret(
-  source: { env: string } | { file: string },
-  resolve: (file: string) => string,
-): Promise<string> {
-  const value = 'env' in source ? process.env[source.env] : await readTextFile(resolve(source.file));
-  if (value !== undefined && value.trim() !== '') return value.trim();
-  const subject = 'env' in source ? `environment variable ${source.env}` : source.file;
-  throw new KeyturnError('CONFIG_INVALID', `The ${subject} is not set or empty`, {
-    subject,
-    remedy: "Set it in the worker's environment",
-  });
-}
-
-async function readCa(file: string): Promise<string> {
-  return readTextFile(file);
-}
-
-async function readTextFile(file: string): Promise<string> {
-  try {
-    return await readFile(file, 'utf8');
-  } catch (cause) {
-    throw new KeyturnError('FILE_UNREADABLE', `${file} cannot be read`, {
-      subject: file,
-      remedy: 'Correct the path in keyturn.yaml, or let the worker read it',
-      cause,
-    });
-  }
 }
 
 function createKeyStore({ keyStore }: ClusterConfig, resolve: (file: string) => string): KeyStore {

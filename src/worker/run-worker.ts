@@ -1,24 +1,36 @@
 // The worker process: connects to Temporal and serves the task queue until SIGINT or SIGTERM.
 import path from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { Client, Connection } from '@temporalio/client';
 import { loadClientConnectConfig } from '@temporalio/envconfig';
-import { NativeConnection, Worker } from '@temporalio/worker';
+import { NativeConnection, Runtime, Worker } from '@temporalio/worker';
 import { createActivities } from '../activities/create-activities.ts';
 import { currentClusterId, createHasEnded, startedBy } from '../cluster-lock/temporal-holder.ts';
 import { findCluster, type LoadedConfig } from '../config/load.ts';
+import { applySchedulesAtStart } from './apply-schedules-at-start.ts';
 import { composeCluster } from './compose-cluster.ts';
+import { composeNotifier } from './compose-notifier.ts';
+import { areKnown, registerSearchAttributes } from './register-search-attributes.ts';
+import { serveMetrics } from './telemetry.ts';
+import { tellKeyAges } from './tell-key-ages.ts';
+import { currentVersionCommand, deploymentOf } from './versioning.ts';
 
 /** Where the workflow code is: TypeScript in a checkout, JavaScript in the published package. */
 const workflowsPath = fileURLToPath(new URL(`../workflows/index${path.extname(import.meta.url)}`, import.meta.url));
 
 export async function runWorker(config: LoadedConfig): Promise<void> {
+  if (config.metrics !== undefined) serveMetrics(config.metrics.bindAddress);
   const { connectionOptions, namespace = 'default' } = loadClientConnectConfig();
   const connection = await Connection.connect(connectionOptions);
   const native = await NativeConnection.connect(connectionOptions);
   try {
-    const worker = await createWorker({ config, client: new Client({ connection, namespace }), native, namespace });
-    await worker.run();
+    const client = new Client({ connection, namespace });
+    const worker = await createWorker({ config, client, native, namespace });
+    await applySchedulesAtStart(config, client, Runtime.instance().logger);
+    const stopTelling =
+      config.metrics === undefined ? () => undefined : tellKeyAges(config, Runtime.instance().metricMeter);
+    await worker.run().finally(stopTelling);
   } finally {
     await native.close();
     await connection.close();
@@ -36,6 +48,14 @@ export async function createWorker({ config, client, native, namespace }: Worker
   const composed = new Map<string, ReturnType<typeof composeCluster>>();
   let clusterId: Promise<string> | undefined;
   const temporalClusterId = () => (clusterId ??= currentClusterId(client.connection));
+  const { logger } = Runtime.instance();
+  const notifier = await composeNotifier(config);
+  let isSearchable = await registerSearchAttributes({ client, logger, sleep });
+  const deployment = await deploymentOf(config);
+  if (deployment !== null) {
+    const makeCurrent = currentVersionCommand(deployment, namespace);
+    logger.info(`This build gets rotations to do once it is current: ${makeCurrent}`);
+  }
   return Worker.create({
     connection: native,
     namespace,
@@ -52,8 +72,12 @@ export async function createWorker({ config, client, native, namespace }: Worker
       hasEnded: async (holder) => createHasEnded(client.connection, await temporalClusterId())(holder),
       startedBy: (workflowId, runId) => startedBy(client, workflowId, runId),
       auditDirectory: path.resolve(path.dirname(config.file), config.auditDirectory),
+      newsDesk: { notifier, temporalUi: config.notifications?.temporalUi ?? null },
+      // Someone may have registered them since.
+      isSearchable: async () => (isSearchable ||= await areKnown(client).catch(() => false)),
       now: Date.now,
     }),
+    ...(deployment === null ? {} : { workerDeploymentOptions: deployment }),
     shutdownGraceTime: '10 s',
     // Heartbeats carry progress and probe counts for people who watch.
     maxHeartbeatThrottleInterval: '2 s',

@@ -14,6 +14,13 @@ export const activities = proxyActivities<RotationActivities>({
   retry: { initialInterval: '1 s', backoffCoefficient: 2, maximumInterval: '30 s' },
 });
 
+/** A receiver that is away is tried again for a day, at first at once and then every ten minutes. */
+export const notifier = proxyActivities<Pick<RotationActivities, 'notify'>>({
+  startToCloseTimeout: '30 s',
+  scheduleToCloseTimeout: '1 day',
+  retry: { initialInterval: '1 s', backoffCoefficient: 2, maximumInterval: '10 m' },
+});
+
 /** Probes run as long as the steps beside them: at a gate or a hold that can be weeks. */
 export const probes = proxyActivities<Pick<RotationActivities, 'probeTokens'>>({
   startToCloseTimeout: '370 days',

@@ -1,5 +1,5 @@
 // The workflow: rotates the ServiceAccount signing key of one cluster and returns the audit record.
-import { ActivityFailure, ApplicationFailure, setHandler, workflowInfo } from '@temporalio/workflow';
+import { ActivityFailure, ApplicationFailure, CancellationScope, setHandler, workflowInfo } from '@temporalio/workflow';
 import type { Preflight, RotationInput } from '../activities/contract.ts';
 import type { AuditRecord } from '../rotation/audit.ts';
 import type { RotationStatus } from '../rotation/status.ts';
@@ -7,7 +7,9 @@ import { activities } from './activity-stubs.ts';
 import { Journal, now } from './journal.ts';
 import { statusQuery } from './messages.ts';
 import { listenToDecisions } from './operator.ts';
+import { OperatorNews } from './operator-news.ts';
 import { RotationRun } from './rotation-run.ts';
+import { SearchIndex } from './search-attributes.ts';
 
 /** @param request every field optional; the UI's empty input box sends nothing or null */
 export async function rotateSigningKey(request?: RotationInput | null): Promise<AuditRecord> {
@@ -25,6 +27,7 @@ export async function rotateSigningKey(request?: RotationInput | null): Promise<
   const startedAt = now();
   const preflight = await observe(input);
   if (preflight.outcome === 'locked') {
+    new SearchIndex(preflight.searchable).show({ cluster: preflight.cluster, outcome: 'not-started' });
     before = statusWithoutPlan(preflight.cluster, 'ended');
     return notStarted(input, preflight, journal);
   }
@@ -57,9 +60,24 @@ async function observe(input: RotationInput): Promise<Preflight> {
       [input],
     );
   } catch (error) {
-    if (error instanceof ActivityFailure && error.cause instanceof ApplicationFailure) throw error.cause;
-    throw error;
+    if (!(error instanceof ActivityFailure && error.cause instanceof ApplicationFailure)) throw error;
+    await tellRefusal(input.cluster ?? '', error.cause.message);
+    throw error.cause;
   }
+}
+
+/** Who started it may be a schedule, which reads no failures. */
+async function tellRefusal(cluster: string, reason: string): Promise<void> {
+  await CancellationScope.nonCancellable(() =>
+    new OperatorNews().tellLast({
+      state: 'refused',
+      cluster,
+      rotationId: '',
+      phase: 'Preflight',
+      reason,
+      possible: [],
+    }),
+  );
 }
 
 function statusWithoutPlan(cluster: string, state: 'preflight' | 'ended'): RotationStatus {

@@ -3,8 +3,10 @@ import { ApplicationFailure, CancellationScope, condition, isCancellation } from
 import type { Preflight, StepInput } from '../activities/contract.ts';
 import type { AuditRecord, Outcome } from '../rotation/audit.ts';
 import { withDrain } from '../rotation/change-drain.ts';
+import { possibleDecisions } from '../rotation/decisions.ts';
 import { computeDrain } from '../rotation/drain.ts';
 import { gateBefore } from '../rotation/gates.ts';
+import { endingOf } from '../rotation/notification.ts';
 import { comparePhases } from '../rotation/phase.ts';
 import type { Step, WaitType } from '../rotation/plan.ts';
 import { rollBackSteps, type UndoStep } from '../rotation/roll-back.ts';
@@ -14,7 +16,9 @@ import { failureOf, type Failure } from './failure.ts';
 import { now, type Journal } from './journal.ts';
 import type { ChangeDrainInput } from './messages.ts';
 import { Operator } from './operator.ts';
+import { OperatorNews, type News } from './operator-news.ts';
 import { ProbeSpan } from './probe-span.ts';
+import { SearchIndex } from './search-attributes.ts';
 import { Standing } from './standing.ts';
 import { WaitClock } from './wait-clock.ts';
 
@@ -31,6 +35,8 @@ export class RotationRun {
   private readonly ready: Ready;
   private readonly journal: Journal;
   private readonly clock: WaitClock;
+  private readonly news = new OperatorNews();
+  private readonly index: SearchIndex;
   /** Steps that a roll back must take back. */
   private readonly started: Set<string>;
   private readonly approved = new Set<string>();
@@ -50,6 +56,7 @@ export class RotationRun {
     this.standing.next = ready.next;
     this.standing.canRollBack = ready.canRollBack;
     this.clock = new WaitClock(plan.waits);
+    this.index = new SearchIndex(ready.searchable);
     if (publishedAt !== null) this.clock.begin('relyingParties', publishedAt);
     if (verifiedAt !== null) this.clock.begin('drain', verifiedAt);
     this.probes = new ProbeSpan({ cluster: ready.cluster, rotationId: ready.rotationId });
@@ -72,7 +79,10 @@ export class RotationRun {
     return CancellationScope.nonCancellable(async () => {
       const outcome = await this.forwardOrBack();
       await this.probes.stop();
-      return this.conclude(() => recordOf(outcome));
+      const audit = await this.conclude(() => recordOf(outcome));
+      this.indexPhase(outcome);
+      await this.news.tellLast(this.newsOf(outcome, endingOf(audit)));
+      return audit;
     });
   }
 
@@ -115,6 +125,7 @@ export class RotationRun {
       this.turnBackIfAsked();
       this.standing.enter(step);
       this.journal.enter(step.phase);
+      this.indexPhase();
       await this.watchTokens(step);
       const failure = (await this.untilNothingKeeps(step)) ?? (await this.attempt(step));
       if (failure === null) break;
@@ -212,6 +223,7 @@ export class RotationRun {
     const { operator } = this;
     operator.approved = false;
     this.standing.showWait('gated', { reason: `gate "${gate}": approve before "${step.summary}"`, until: null });
+    this.news.tell(this.newsOf('gated', `It asks at the gate "${gate}", before: ${step.summary}.`));
     await this.untilDecided(() => operator.approved || operator.finishing || this.probesDemandHold());
     if (operator.approved) this.approved.add(step.id);
     this.standing.resume();
@@ -227,6 +239,7 @@ export class RotationRun {
     const from = now();
     this.operator.retried = false;
     this.standing.showHeld({ since: from, step, code, message });
+    this.news.tell(this.newsOf('held', `${step}: ${message} [${code}]`));
     try {
       await this.untilDecided(() => this.operator.retried);
     } finally {
@@ -313,6 +326,24 @@ export class RotationRun {
 
   private probesDemandHold(): boolean {
     return this.probes.failure !== null && !this.standing.rollingBack;
+  }
+
+  /** Once a phase: the history is finite. */
+  private indexPhase(outcome?: Ended): void {
+    const { phase } = this.standing;
+    const activeKid = this.standing.keys().find(({ role }) => role === 'active')?.kid;
+    this.index.show({
+      cluster: this.ready.cluster,
+      phase,
+      ...(activeKid === undefined ? {} : { activeKid }),
+      ...(outcome === undefined ? {} : { outcome }),
+    });
+  }
+
+  private newsOf(state: News['state'], reason: string): News {
+    const { cluster, rotationId } = this.ready;
+    const { phase } = this.standing;
+    return { state, cluster, rotationId, phase, reason, possible: possibleDecisions(this.standing.situation()) };
   }
 
   private inputOf({ guards }: Step | UndoStep, node: string | null): StepInput {

@@ -49,6 +49,7 @@ export function nodeFilesContract(adapter: string, setUp: () => Promise<NodeFile
       ['0600', 0o600],
       ['0644', 0o644],
       ['0640', 0o640],
+      ['0666', 0o666],
       ['0400', 0o400],
     ] as const)('writes with mode %s whatever the umask', async ([, mode]) => {
       await node.files.write(at('file'), 'text', asUs(mode));

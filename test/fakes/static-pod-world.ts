@@ -7,7 +7,7 @@ import { StaticPodPlatform } from '../../src/platforms/static-pod/static-pod.ts'
 import type { NodeLayout } from '../../src/rotation/observation.ts';
 import { FakeNode } from './static-pod-node.ts';
 
-export const POLL_MS = 500;
+const POLL_MS = 500;
 export const READY_TIMEOUT_MS = 60_000;
 
 export interface WorldOptions {
@@ -136,7 +136,7 @@ async function writeNode(directory: string, options: WorldOptions): Promise<void
   }
 }
 
-export function kubeadmApiServer(pki: string): string {
+function kubeadmApiServer(pki: string): string {
   return `apiVersion: v1
 kind: Pod
 metadata:
@@ -166,7 +166,7 @@ status: {}
 `;
 }
 
-export function kubeadmControllerManager(pki: string): string {
+function kubeadmControllerManager(pki: string): string {
   return `apiVersion: v1
 kind: Pod
 metadata:

@@ -4,7 +4,7 @@ import { readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { bundleWorkflowCode, DefaultLogger } from '@temporalio/worker';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { beforeAll, describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
 import { makeImageFolder, readDockerfile, readImageCommand } from './image-files.ts';
 
@@ -107,11 +107,9 @@ describe('the Dockerfile', () => {
   let scratch: string;
 
   beforeAll(async () => {
-    scratch = await makeImageFolder();
-  });
-
-  afterAll(async () => {
-    await rm(scratch, { recursive: true, force: true });
+    const folder = await makeImageFolder();
+    scratch = folder;
+    return () => rm(folder, { recursive: true, force: true });
   });
 
   it('starts a command that the build makes', async () => {

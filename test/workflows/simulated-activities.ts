@@ -9,6 +9,7 @@ import type {
   StepResult,
 } from '../../src/activities/contract.ts';
 import type { AuditRecord } from '../../src/rotation/audit.ts';
+import type { Notification } from '../../src/rotation/notification.ts';
 import type { Action, Plan } from '../../src/rotation/plan.ts';
 import type { ProbeCounts } from '../../src/rotation/probe-counts.ts';
 import { stepsDoneBefore } from '../../src/rotation/take-up.ts';
@@ -40,6 +41,8 @@ export class SimulatedWorld {
   readonly done: string[] = [];
   readonly inputs: RotationInput[] = [];
   readonly audits: AuditRecord[] = [];
+  /** As they were delivered. */
+  readonly notifications: Notification[] = [];
   /** Answers in place of the usual one. */
   preflightAnswer: Preflight | null = null;
   probing = 0;
@@ -73,6 +76,10 @@ export class SimulatedWorld {
     return {
       preflight: (input) => this.preflight(input),
       checkGuards: (input) => this.perform('checkGuards', input),
+      notify: async (notification) => {
+        await this.stumble('notify');
+        this.notifications.push(notification);
+      },
       probeTokens: () => this.probe(),
       conclude: async ({ audit }) => {
         await this.stumble('conclude');
@@ -125,6 +132,8 @@ export class SimulatedWorld {
       canRollBack: milestones.untrustingAt === undefined,
       startedBy: 'a test',
       warnings: ['a warning'],
+      // The time-skipping server knows no search attributes.
+      searchable: false,
       ...this.options.preflight,
     };
   }

@@ -156,7 +156,7 @@ function toPlain(manifest: Manifest, document: Document): PodData {
   }
 }
 
-export function unreadable({ subject }: Manifest, what: string): KeyturnError {
+function unreadable({ subject }: Manifest, what: string): KeyturnError {
   return new KeyturnError('MANIFEST_UNREADABLE', `${subject} ${what}`, {
     subject,
     remedy: 'Correct it on the node, so that kubelet can read it too',

@@ -20,15 +20,21 @@ let worker: ChildProcess | undefined;
 
 beforeAll(async () => {
   scratch = await mkdtemp(join(tmpdir(), 'keyturn-worker-image-'));
-  app = await makeImageFolder();
-  temporal = await startTemporalServer({ program: await getComponent(catalog.temporal), directory: scratch });
+  return () => rm(scratch, { recursive: true, force: true });
 });
 
-afterAll(async () => {
+beforeAll(async () => {
+  app = await makeImageFolder();
+  return () => rm(app, { recursive: true, force: true });
+});
+
+beforeAll(async () => {
+  temporal = await startTemporalServer({ program: await getComponent(catalog.temporal), directory: scratch });
+  return () => temporal.stop();
+});
+
+afterAll(() => {
   worker?.kill('SIGKILL');
-  await temporal.stop();
-  await rm(scratch, { recursive: true, force: true });
-  await rm(app, { recursive: true, force: true });
 });
 
 it('serves the task queue of the example configuration, and ends in good order when the container is stopped', async () => {

@@ -52,6 +52,8 @@ describe('manifest edits', () => {
       const piece = lines
         ? new RegExp(`^(\\r?\\n)? *-  ${name}(["']?\\r?\\n *-  ["']?|=)${NEW}["']?(\\r?\\n)?$`)
         : new RegExp(`^, ${name}(["']?, ["']?|=)${NEW}["']?$`);
+      const loneLineFeed = /(?<!\r)\n/;
+      if (lines) expect(loneLineFeed.test(after)).toBe(loneLineFeed.test(source));
       expect(cuts(after, source)).toContainEqual(expect.stringMatching(piece));
     });
   });

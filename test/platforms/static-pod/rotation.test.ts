@@ -1,4 +1,5 @@
 // A rotation of static pods from the first step to the last, and all the way back, over a simulated kubelet.
+import { watch } from 'node:fs';
 import { afterEach, describe, expect, test } from 'vitest';
 import { readTree } from '../../fakes/file-tree.ts';
 import { StaticPodWorld, formerPrivateOwner, formerPublicOwner } from '../../fakes/static-pod-world.ts';
@@ -69,6 +70,25 @@ describe('a rotation of one node', () => {
     scene.world.settle();
     expect(await readTree(scene.world.node.directory)).toEqual(before);
     expect(scene.world.node.controllerManagerKid).toBe(former.kid);
+  });
+
+  test('taken back, no private key stays longer than anything reads it', async () => {
+    const scene = await begin();
+    const privateKey = `pki/sa-${next.kid}.key`;
+    await run(scene, ['backUp', 'trust', 'sign', 'switchControllerManager', 'signWithFormer']);
+    expect(await readTree(scene.world.node.directory)).toHaveProperty([privateKey]);
+    await run(scene, ['restoreControllerManager', 'signWithFormer']);
+    expect(await readTree(scene.world.node.directory)).not.toHaveProperty([privateKey]);
+  });
+
+  test('never shows kubelet any file but the manifest itself', async () => {
+    const scene = await begin();
+    const names: string[] = [];
+    const watcher = watch(scene.world.node.path('manifests'), (_, name) => void names.push(name ?? ''));
+    await run(scene, FORWARD);
+    await new Promise((resolve) => setTimeout(resolve, 50));
+    watcher.close();
+    expect([...new Set(names)].toSorted()).toEqual(['kube-apiserver.yaml', 'kube-controller-manager.yaml']);
   });
 
   test('names key files by kid; the private one is for nobody but its predecessor’s owner', async () => {

@@ -1,0 +1,27 @@
+// What can be read of a cluster with its kubeconfig alone, without the secrets and the nodes that a rotation needs.
+import path from 'node:path';
+import { KubeCluster } from '../api-servers/cluster.ts';
+import { KubeClient } from '../api-servers/kube-client.ts';
+import { loadKubeConfig } from '../api-servers/kube-config.ts';
+import { LeaseLock } from '../cluster-lock/lease.ts';
+import type { ClusterLock } from '../cluster-lock/port.ts';
+import type { LoadedConfig } from '../config/load.ts';
+import type { ClusterConfig } from '../config/schema.ts';
+
+export interface ClusterState {
+  readonly lock: Pick<ClusterLock, 'read'>;
+  /** Names of temporary Secrets that are there now: a step under way uses one for seconds, a run that died leaves it. */
+  leftovers(): Promise<readonly string[]>;
+}
+
+/** @throws FILE_UNREADABLE and what else speaks against the kubeconfig; no server is asked */
+export async function composeReads(config: LoadedConfig, { name, platform }: ClusterConfig): Promise<ClusterState> {
+  const { namespace, probeServiceAccount } = platform;
+  const kubeconfig = path.resolve(path.dirname(config.file), platform.kubeconfig);
+  const client = new KubeClient(await loadKubeConfig(kubeconfig, platform.context));
+  const cluster = new KubeCluster({ client, namespace, probeServiceAccount });
+  return {
+    lock: new LeaseLock({ client, namespace, cluster: name }),
+    leftovers: () => cluster.leftovers(),
+  };
+}
