@@ -29,7 +29,7 @@ export default defineConfig({
           include: real,
           // Components may have to be built first: kube-apiserver takes about six minutes once.
           hookTimeout: 30 * MINUTE_MS,
-          testTimeout: 15 * MINUTE_MS,
+          testTimeout: 6 * MINUTE_MS,
           fileParallelism: false,
           sequence: { groupOrder: 2 },
         },

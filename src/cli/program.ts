@@ -1,11 +1,13 @@
 // The commands of `keyturn`.
 import { Command } from 'commander';
 import { packageVersion } from '../worker/package-version.ts';
+import { completionCommand } from './completion.ts';
 import { decisionCommands } from './decide.ts';
 import { doctorCommand } from './doctor.ts';
 import { jwksCommand } from './jwks.ts';
 import { planCommand } from './plan.ts';
 import { rotateCommand } from './rotate.ts';
+import { scheduleCommand } from './schedule.ts';
 import { statusCommand, watchCommand } from './watch.ts';
 import { workerCommand } from './worker.ts';
 
@@ -21,7 +23,9 @@ export function createProgram(): Command {
   program.addCommand(statusCommand());
   program.addCommand(watchCommand());
   for (const command of decisionCommands()) program.addCommand(command);
+  program.addCommand(scheduleCommand());
   program.addCommand(doctorCommand());
   program.addCommand(jwksCommand());
+  program.addCommand(completionCommand());
   return program;
 }

@@ -48,7 +48,9 @@ export function renderSchedules(desired: readonly DesiredSchedule[], states: rea
   const missing = desired.filter(({ id }) => !states.some((state) => state.id === id));
   const blocks = [
     ...states.map(renderState),
-    ...missing.map(({ id, definition }) => `${id}  not in Temporal yet: keyturn schedule apply\n  ${definition.calendar}`),
+    ...missing.map(
+      ({ id, definition }) => `${id}  not in Temporal yet: keyturn schedule apply\n  ${definition.calendar}`,
+    ),
   ];
   return blocks.length === 0 ? 'No schedules' : blocks.join('\n');
 }

@@ -42,7 +42,9 @@ function applyCommand(): Command {
       const { options, client, config, desired } = await open<ScheduleOptions & { dryRun?: boolean }>(command);
       const { dryRun = false } = options;
       const actions = await applySchedules({ client, taskQueue: config.taskQueue, desired, dryRun });
-      const told = actions.map(({ desired: _desired, ...action }: { desired?: unknown; type: string; id: string }) => action);
+      const told = actions.map(
+        ({ desired: _desired, ...action }: { desired?: unknown; type: string; id: string }) => action,
+      );
       print(told, renderApplied(actions, desired, dryRun), options);
       refuseForeign(actions);
     });
@@ -61,7 +63,9 @@ function listCommand(): Command {
 
 function triggerCommand(): Command {
   return new Command('trigger')
-    .description('start a rotation now as the schedule would; waits for its turn where one of this schedule is under way')
+    .description(
+      'start a rotation now as the schedule would; waits for its turn where one of this schedule is under way',
+    )
     .argument('[name]', 'may be left out where there is only one')
     .action(async (name: string | undefined, _: unknown, command: Command) => {
       const context = await open(command);

@@ -2,6 +2,7 @@
 import { randomBytes } from 'node:crypto';
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import path from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { Client, Connection } from '@temporalio/client';
 import { stringify } from 'yaml';
@@ -42,14 +43,17 @@ export interface Environment {
   readonly auditDirectory: string;
   /** For processes that use Temporal: the worker and the CLI. */
   readonly processEnvironment: Readonly<Record<string, string>>;
-  /** The worker as its own process, as users run it. */
+  /** The worker as its own process, as users run it; settles when it serves the task queue. */
   startWorker(): Promise<GuardedProcess>;
   /** Ends every process and settles when they are gone. The files stay. */
   stop(): Promise<void>;
 }
 
 const mainScript = fileURLToPath(new URL('../cli/main.ts', import.meta.url));
+const WORKER_START_MS = 60_000;
 const WORKER_STOP_MS = 15_000;
+/** temporal.api.enums.v1.TaskQueueType */
+const TASK_QUEUE_TYPE_ACTIVITY = 2;
 
 /** @throws COMPONENT_UNAVAILABLE, or Error with what did not come up; nothing is left running */
 export async function startEnvironment(options: EnvironmentOptions): Promise<Environment> {
@@ -117,6 +121,7 @@ export async function startEnvironment(options: EnvironmentOptions): Promise<Env
           environment: processEnvironment,
         });
         cleanUp.push(() => worker.stop(WORKER_STOP_MS));
+        await waitUntilPolling(connection, worker, logFile);
         return worker;
       },
       stop,
@@ -125,6 +130,25 @@ export async function startEnvironment(options: EnvironmentOptions): Promise<Env
     await stop();
     throw error;
   }
+}
+
+/** @throws Error with the log's end where the worker ends instead */
+async function waitUntilPolling(connection: Connection, worker: GuardedProcess, logFile: string): Promise<void> {
+  const isServed = async () => {
+    const { pollers } = await connection.workflowService.describeTaskQueue({
+      namespace: 'default',
+      taskQueue: { name: 'keyturn' },
+      taskQueueType: TASK_QUEUE_TYPE_ACTIVITY,
+    });
+    return (pollers ?? []).some(({ identity }) => identity?.startsWith(`${worker.pid}@`));
+  };
+  let hasEnded = false;
+  void worker.exited.then(() => (hasEnded = true));
+  for (const giveUpAt = Date.now() + WORKER_START_MS; Date.now() < giveUpAt && !hasEnded; await sleep(200)) {
+    if (await isServed()) return;
+  }
+  const log = (await readFile(logFile, 'utf8')).slice(-2000);
+  throw new Error(`The worker ${hasEnded ? 'ended' : 'does not poll'}:\n${log}`);
 }
 
 /** What the cluster's owner published when the cluster was made: the discovery document, and the JWKS with the first key. */

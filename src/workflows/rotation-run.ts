@@ -5,13 +5,13 @@ import type { AuditRecord, Outcome } from '../rotation/audit.ts';
 import { withDrain } from '../rotation/change-drain.ts';
 import { possibleDecisions } from '../rotation/decisions.ts';
 import { computeDrain } from '../rotation/drain.ts';
-import { gateBefore } from '../rotation/gates.ts';
 import { endingOf } from '../rotation/notification.ts';
 import { comparePhases } from '../rotation/phase.ts';
 import type { Step, WaitType } from '../rotation/plan.ts';
 import { rollBackSteps, type UndoStep } from '../rotation/roll-back.ts';
 import { stepsPerhapsStarted } from '../rotation/take-up.ts';
 import { activities } from './activity-stubs.ts';
+import { DecisionPoints, TurnBack } from './decision-points.ts';
 import { failureOf, type Failure } from './failure.ts';
 import { now, type Journal } from './journal.ts';
 import type { ChangeDrainInput } from './messages.ts';
@@ -25,9 +25,6 @@ import { WaitClock } from './wait-clock.ts';
 type Ready = Extract<Preflight, { outcome: 'ready' }>;
 type Ended = Exclude<Outcome, 'not-started'>;
 
-/** Thrown inside the run when the steps are to be taken back. */
-class TurnBack extends Error {}
-
 export class RotationRun {
   readonly operator: Operator;
   readonly probes: ProbeSpan;
@@ -39,8 +36,7 @@ export class RotationRun {
   private readonly index: SearchIndex;
   /** Steps that a roll back must take back. */
   private readonly started: Set<string>;
-  private readonly approved = new Set<string>();
-  private turnBack = false;
+  private readonly points: DecisionPoints;
   private stepScope: CancellationScope | null = null;
 
   constructor(ready: Ready, journal: Journal) {
@@ -66,6 +62,9 @@ export class RotationRun {
       refuseDrain: (input) => this.refuseDrain(input),
       changeDrain: (input) => this.changeDrain(input),
     });
+    const { standing, operator, probes } = this;
+    const tell = (state: 'gated' | 'held', reason: string) => this.news.tell(this.newsOf(state, reason));
+    this.points = new DecisionPoints({ standing, operator, probes, journal, gates: ready.gates, tell });
   }
 
   /**
@@ -108,7 +107,7 @@ export class RotationRun {
   }
 
   private async back(): Promise<void> {
-    this.turnBack = false;
+    this.points.turnBack = false;
     const { plan, done, undone } = this.standing;
     for (const undo of rollBackSteps(plan, this.started)) {
       if (this.isOverAlready(undo)) continue;
@@ -122,34 +121,23 @@ export class RotationRun {
   /** Does one step; where it fails for good, holds until an operator says how to go on. */
   private async perform(step: Step | UndoStep): Promise<void> {
     for (;;) {
-      this.turnBackIfAsked();
+      this.points.turnBackIfAsked();
       this.standing.enter(step);
       this.journal.enter(step.phase);
       this.indexPhase();
       await this.watchTokens(step);
-      const failure = (await this.untilNothingKeeps(step)) ?? (await this.attempt(step));
+      const failure = (await this.points.untilNothingKeeps(step)) ?? (await this.attempt(step));
       if (failure === null) break;
-      this.turnBackIfAsked();
-      await this.hold(step.id, failure);
+      this.points.turnBackIfAsked();
+      await this.points.hold(step.id, failure);
       this.probes.forgive();
     }
     this.standing.stepId = null;
   }
 
-  /** Pauses, gates, and probes that saw a token rejected: whatever came meanwhile is looked at again. */
-  private async untilNothingKeeps(step: Step | UndoStep): Promise<Failure | null> {
-    for (;;) {
-      this.turnBackIfAsked();
-      if (this.standing.paused) await this.stopWhilePaused();
-      else if (this.probesDemandHold()) return this.probes.failure;
-      else if (this.isGated(step)) await this.askAtGate(step);
-      else return null;
-    }
-  }
-
   /** Null where the step was done. */
   private async attempt(step: Step | UndoStep): Promise<Failure | null> {
-    this.turnBackIfAsked();
+    this.points.turnBackIfAsked();
     if (!this.standing.rollingBack) {
       this.started.add(step.id);
       const isFinal = comparePhases(step.phase, this.standing.plan.pointOfNoReturn) >= 0;
@@ -160,7 +148,7 @@ export class RotationRun {
     try {
       return await scope.run(() => this.carryOut(step));
     } catch (error) {
-      if (isCancellation(error)) this.turnBackIfAsked();
+      if (isCancellation(error)) this.points.turnBackIfAsked();
       return failureOf(error);
     } finally {
       this.stepScope = null;
@@ -195,9 +183,9 @@ export class RotationRun {
         const until = this.clock.end(type) ?? from;
         const remainingMs = Date.parse(until) - Date.now();
         if (remainingMs <= 0) return null;
-        if (this.probesDemandHold()) return this.probes.failure;
+        if (this.points.probesDemandHold()) return this.probes.failure;
         this.standing.showWait('waiting', { reason: this.clock.explain(type), until });
-        const isDisturbed = () => this.clock.end(type) !== until || this.probesDemandHold();
+        const isDisturbed = () => this.clock.end(type) !== until || this.points.probesDemandHold();
         await condition(isDisturbed, remainingMs, { summary: step.summary });
       }
     } finally {
@@ -211,51 +199,6 @@ export class RotationRun {
         ...(override === undefined ? {} : { override }),
       });
     }
-  }
-
-  private isGated(step: Step | UndoStep): step is Step {
-    if ('undoes' in step || this.operator.finishing || this.approved.has(step.id)) return false;
-    return gateBefore(this.standing.plan, step, this.ready.gates) !== null;
-  }
-
-  private async askAtGate(step: Step): Promise<void> {
-    const gate = gateBefore(this.standing.plan, step, this.ready.gates) ?? '';
-    const { operator } = this;
-    operator.approved = false;
-    this.standing.showWait('gated', { reason: `gate "${gate}": approve before "${step.summary}"`, until: null });
-    this.news.tell(this.newsOf('gated', `It asks at the gate "${gate}", before: ${step.summary}.`));
-    await this.untilDecided(() => operator.approved || operator.finishing || this.probesDemandHold());
-    if (operator.approved) this.approved.add(step.id);
-    this.standing.resume();
-  }
-
-  private async stopWhilePaused(): Promise<void> {
-    this.standing.showWait('paused', { reason: 'paused by an operator', until: null });
-    await this.untilDecided(() => !this.standing.paused);
-    this.standing.resume();
-  }
-
-  private async hold(step: string, { code, message }: Failure): Promise<void> {
-    const from = now();
-    this.operator.retried = false;
-    this.standing.showHeld({ since: from, step, code, message });
-    this.news.tell(this.newsOf('held', `${step}: ${message} [${code}]`));
-    try {
-      await this.untilDecided(() => this.operator.retried);
-    } finally {
-      this.journal.holds.push({ step, code, message, from, until: now() });
-    }
-    this.standing.resume();
-  }
-
-  /** Waits for a person, for as long as it takes; a request to roll back ends it. */
-  private async untilDecided(decided: () => boolean): Promise<void> {
-    await condition(() => decided() || this.turnBack);
-    this.turnBackIfAsked();
-  }
-
-  private turnBackIfAsked(): void {
-    if (this.turnBack) throw new TurnBack();
   }
 
   /** Cancelling the workflow is a roll back where that is possible; else the run finishes forward. */
@@ -274,7 +217,7 @@ export class RotationRun {
   }
 
   private requestRollBack(): string {
-    this.turnBack = true;
+    this.points.turnBack = true;
     this.standing.turnBack();
     this.stepScope?.cancel();
     return 'Rolls back: takes every step back, the last first.';
@@ -304,7 +247,7 @@ export class RotationRun {
         this.standing.show('ended');
         return audit;
       } catch (error) {
-        await this.hold('conclude', failureOf(error));
+        await this.points.hold('conclude', failureOf(error));
       }
     }
   }
@@ -322,10 +265,6 @@ export class RotationRun {
     if (this.standing.rollingBack) this.probes.forgive();
     if (probed) this.probes.start();
     else await this.probes.stop();
-  }
-
-  private probesDemandHold(): boolean {
-    return this.probes.failure !== null && !this.standing.rollingBack;
   }
 
   /** Once a phase: the history is finite. */

@@ -10,7 +10,7 @@ import type { RotationStatus } from '../../src/rotation/status.ts';
 import { createTrustingFetch } from '../../src/publishers/trusting-fetch.ts';
 import { statusQuery } from '../../src/workflows/messages.ts';
 
-export const SHORT_WAITS = {
+const SHORT_WAITS = {
   relyingPartyCache: '2s',
   drain: { policy: 'fixed', duration: '2s', allowShorter: 'test' },
   probeInterval: '250ms',
@@ -26,7 +26,7 @@ export interface Scene extends Environment {
 /** An environment with a worker, in a folder of its own that is removed at the end. */
 export async function openScene(options: Omit<EnvironmentOptions, 'directory'> = {}): Promise<Scene> {
   const directory = await mkdtemp(path.join(tmpdir(), 'keyturn-test-'));
-  const environment = await startEnvironment({ directory, policies: SHORT_WAITS, ...options });
+  const environment = await startEnvironment({ ...options, directory, policies: { ...SHORT_WAITS, ...options.policies } });
   return {
     ...environment,
     directory,

@@ -160,7 +160,7 @@ export class SimulatedWorld {
       }
     }
     this.done.push(call);
-    const at = { publishKey: cluster.milestones.publishedAt, verify: cluster.milestones.verifiedAt }[String(type)];
+    const at = { publishKey: cluster.milestones.publishedAt, verify: cluster.milestones.verifiedAt }[type as 'verify'];
     return {
       changed: true,
       proof: `${call} was seen`,
