@@ -27,13 +27,13 @@ export async function examineCluster(
   let record: RotationRecord | null = null;
   const readiness = await check(what, () => examineReadiness(config, cluster, what));
   const history = await check(`${what}: key age`, async () => {
-    const { lock, leftovers } = await composeReads(config, cluster);
-    const state = await lock.read();
+    const reads = await composeReads(config, cluster);
+    const state = await reads.lock.read();
     record = state.record;
     return [
       ...agesOf(record, cluster.policies.maxKeyAge, what, nowMs),
       rotationOf(state.held, record, what),
-      leftoversOf(await leftovers(), state.held, what),
+      leftoversOf(await reads.leftovers(), state.held, what),
     ];
   });
   const endedAt = lastRotationEndedAt(record);

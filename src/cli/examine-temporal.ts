@@ -9,9 +9,6 @@ export async function examineTemporal(client: Client): Promise<Finding> {
   return ok('Temporal', `namespace ${client.options.namespace} answers; server ${serverVersion}`);
 }
 
-/** `temporal.api.enums.v1.TaskQueueType` */
-const TASK_QUEUE_TYPES = { workflows: 1, activities: 2 } as const;
-
 /** A poll lasts a minute at most; Temporal remembers who polled for five. */
 const POLLING_MS = 2 * MINUTE_MS;
 
@@ -22,31 +19,16 @@ export async function examineWorkers(
   nowMs: number,
 ): Promise<Finding> {
   const what = `task queue ${taskQueue}`;
-  const report = schedules.length > 0 ? fail : warn;
-  const identities = new Set<string>();
-  for (const [kind, taskQueueType] of Object.entries(TASK_QUEUE_TYPES)) {
-    const pollers = await pollersOf(client, taskQueue, taskQueueType);
-    const lastMs = Math.max(...pollers.map(({ polledAtMs }) => polledAtMs));
-    const last = pollers.length === 0 ? '' : `; one did until ${formatDuration(nowMs - lastMs)} ago`;
-    if (lastMs < nowMs - POLLING_MS) return report(what, `no worker asks for ${kind}${last}: start keyturn worker`);
-    for (const { identity } of pollers) identities.add(identity);
-  }
-  return ok(what, `served by ${[...identities].join(', ')}`);
-}
-
-interface Poller {
-  readonly identity: string;
-  readonly polledAtMs: number;
-}
-
-async function pollersOf(client: Client, taskQueue: string, taskQueueType: number): Promise<readonly Poller[]> {
+  // Asked for workflows, the default: our workers serve workflows and activities alike.
   const { pollers } = await client.workflowService.describeTaskQueue({
     namespace: client.options.namespace,
     taskQueue: { name: taskQueue },
-    taskQueueType,
   });
-  return (pollers ?? []).map(({ identity, lastAccessTime }) => ({
-    identity: identity ?? '',
-    polledAtMs: Number(lastAccessTime?.seconds ?? 0) * SECOND_MS,
-  }));
+  const polledAtMs = (pollers ?? []).map(({ lastAccessTime }) => Number(lastAccessTime?.seconds ?? 0) * SECOND_MS);
+  const lastMs = Math.max(...polledAtMs);
+  if (lastMs >= nowMs - POLLING_MS) {
+    return ok(what, `served by ${(pollers ?? []).map(({ identity }) => identity ?? 'unknown').join(', ')}`);
+  }
+  const last = polledAtMs.length === 0 ? '' : `; the last one asked ${formatDuration(nowMs - lastMs)} ago`;
+  return (schedules.length > 0 ? fail : warn)(what, `no worker serves it${last}: start keyturn worker`);
 }

@@ -43,8 +43,8 @@ export interface Environment {
   readonly auditDirectory: string;
   /** For processes that use Temporal: the worker and the CLI. */
   readonly processEnvironment: Readonly<Record<string, string>>;
-  /** The worker as its own process, as users run it; settles when it serves the task queue. */
-  startWorker(): Promise<GuardedProcess>;
+  /** The worker as its own process, as users run it; settles when it serves the task queue. Default namespace: `default`. */
+  startWorker(namespace?: string): Promise<GuardedProcess>;
   /** Ends every process and settles when they are gone. The files stay. */
   stop(): Promise<void>;
 }
@@ -114,14 +114,14 @@ export async function startEnvironment(options: EnvironmentOptions): Promise<Env
       configFile,
       auditDirectory: path.join(directory, 'audit'),
       processEnvironment,
-      startWorker: async () => {
+      startWorker: async (namespace = 'default') => {
         const logFile = path.join(directory, 'worker.log');
         const worker = await startGuardedProcess(process.execPath, [mainScript, 'worker'], {
           logFile,
-          environment: processEnvironment,
+          environment: { ...processEnvironment, TEMPORAL_NAMESPACE: namespace },
         });
         cleanUp.push(() => worker.stop(WORKER_STOP_MS));
-        await waitUntilPolling(connection, worker, logFile);
+        await waitUntilPolling(connection, namespace, worker, logFile);
         return worker;
       },
       stop,
@@ -133,10 +133,15 @@ export async function startEnvironment(options: EnvironmentOptions): Promise<Env
 }
 
 /** @throws Error with the log's end where the worker ends instead */
-async function waitUntilPolling(connection: Connection, worker: GuardedProcess, logFile: string): Promise<void> {
+async function waitUntilPolling(
+  connection: Connection,
+  namespace: string,
+  worker: GuardedProcess,
+  logFile: string,
+): Promise<void> {
   const isServed = async () => {
     const { pollers } = await connection.workflowService.describeTaskQueue({
-      namespace: 'default',
+      namespace,
       taskQueue: { name: 'keyturn' },
       taskQueueType: TASK_QUEUE_TYPE_ACTIVITY,
     });

@@ -7,7 +7,7 @@ import type { ControlPlaneObservation, Problem } from './observation.ts';
 import { isUnfinished, type RotationRecord } from './record.ts';
 
 /** The drain's arithmetic allows for clocks that differ by this. */
-export const MAX_CLOCK_SKEW_MS = 5 * MINUTE_MS;
+const MAX_CLOCK_SKEW_MS = 5 * MINUTE_MS;
 
 /** Everything that Preflight looked at. What could not be observed is null and stands in `observationProblems`. */
 export interface PreflightFacts {

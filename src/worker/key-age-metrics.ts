@@ -8,7 +8,7 @@ export interface AgedCluster {
   readonly name: string;
   readonly maxKeyAgeMs: number;
   /** Null where no rotation is on record. */
-  readRecord(): Promise<RotationRecord | null>;
+  readonly readRecord: () => Promise<RotationRecord | null>;
 }
 
 export interface KeyAgeMetricsOptions {

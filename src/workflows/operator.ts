@@ -61,8 +61,8 @@ export class Operator {
 
   /** The sentence that refuses the decision now, or null. */
   refusal(decision: Decision, input: DecisionInput | null | undefined): string | null {
-    const refused = refuseDecision(decision, input?.reason, this.effects.standing.situation());
-    if (refused !== null || decision !== 'changeDrain') return refused;
+    const sentence = refuseDecision(decision, input?.reason, this.effects.standing.situation());
+    if (sentence !== null || decision !== 'changeDrain') return sentence;
     return this.effects.refuseDrain(input as ChangeDrainInput);
   }
 
@@ -107,11 +107,11 @@ export function listenToDecisions(find: () => Operator | null): void {
     const sentence =
       operator === null ? refuseDecision(decision, input?.reason, BEFORE_THE_PLAN) : operator.refusal(decision, input);
     // From a validator this rejects the update: nothing enters the history.
-    if (sentence !== null) throw ApplicationFailure.nonRetryable(sentence, 'DECISION_REFUSED');
+    if (sentence !== null) throw refusal(sentence);
   };
   const decide = (decision: Decision, input: DecisionInput) => {
     const operator = find();
-    if (operator === null) throw ApplicationFailure.nonRetryable('There is no plan yet.', 'DECISION_REFUSED');
+    if (operator === null) throw refusal('There is no plan yet.');
     return operator.decide(decision, input);
   };
   for (const decision of DECISIONS) {
@@ -128,4 +128,11 @@ export function listenToDecisions(find: () => Operator | null): void {
       });
     }
   }
+}
+
+/** Without a stack: the Temporal UI would show it below the sentence, and it tells an operator nothing. */
+function refusal(sentence: string): ApplicationFailure {
+  const failure = ApplicationFailure.nonRetryable(sentence, 'DECISION_REFUSED');
+  failure.stack = '';
+  return failure;
 }

@@ -39,12 +39,14 @@ export async function rotateSigningKey(request?: RotationInput | null): Promise<
   const rotation = new RotationRun(preflight, journal);
   run = rotation;
   return rotation.run((outcome) => ({
-    ...heading(input, preflight.startedBy, journal),
+    // In the order in which it is read: the Temporal UI shows the first lines of it.
+    version: 1,
     cluster: preflight.cluster,
-    rotationId: preflight.rotationId,
     outcome,
-    takenUp: preflight.takenUp,
     keys: rotation.standing.keys(),
+    rotationId: preflight.rotationId,
+    takenUp: preflight.takenUp,
+    ...heading(input, preflight.startedBy, journal),
     plannedWaits: rotation.standing.plan.waits,
     decisions: rotation.operator.decisions,
     probes: rotation.probes.counts,
@@ -102,23 +104,23 @@ function notStarted(
   journal: Journal,
 ): AuditRecord {
   return {
-    ...heading(input, locked.startedBy, journal),
+    version: 1,
     cluster: locked.cluster,
-    rotationId: '',
     outcome: 'not-started',
+    notes: [locked.message],
+    ...heading(input, locked.startedBy, journal),
+    rotationId: '',
     takenUp: false,
     keys: [],
     plannedWaits: null,
     decisions: [],
     probes: null,
-    notes: [locked.message],
   };
 }
 
 function heading(input: RotationInput, startedBy: string, journal: Journal) {
   const { workflowId, runId } = workflowInfo();
   return {
-    version: 1 as const,
     reason: input.reason ?? '',
     requestedBy: input.requestedBy ?? '',
     startedBy,

@@ -65,7 +65,8 @@ describe.skipIf(!isInstalled('fish'))('fish', () => {
       encoding: 'utf8',
     });
     const found = output.split('\n').map((text) => text.split('\t')[0]);
-    expect(found.filter((word) => word !== '').toSorted()).toEqual([...offered].toSorted());
+    // In an order of its own.
+    expect(new Set(found.filter((word) => word !== ''))).toEqual(new Set(offered));
   });
 });
 

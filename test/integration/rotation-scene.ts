@@ -26,7 +26,11 @@ export interface Scene extends Environment {
 /** An environment with a worker, in a folder of its own that is removed at the end. */
 export async function openScene(options: Omit<EnvironmentOptions, 'directory'> = {}): Promise<Scene> {
   const directory = await mkdtemp(path.join(tmpdir(), 'keyturn-test-'));
-  const environment = await startEnvironment({ ...options, directory, policies: { ...SHORT_WAITS, ...options.policies } });
+  const environment = await startEnvironment({
+    ...options,
+    directory,
+    policies: { ...SHORT_WAITS, ...options.policies },
+  });
   return {
     ...environment,
     directory,

@@ -2,7 +2,6 @@
 import { cp, mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { DeterminismViolationError } from '@temporalio/workflow';
 import { DefaultLogger, Runtime, Worker, type WorkflowBundleWithSourceMap } from '@temporalio/worker';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { bundleWorkflows } from '../workflows/rotation-harness.ts';
@@ -75,10 +74,10 @@ describe('a break is noticed where', () => {
       'waiting-in-drain',
     ],
     [
-      'steps are taken back in the order in which they were done',
+      'the way back has no drain',
       'rotation/roll-back.ts',
-      'started.has(id)).toReversed()',
-      'started.has(id))',
+      'if (signed && step === firstTrust)',
+      'if (!signed && step === firstTrust)',
       'rolled-back',
     ],
     [
@@ -90,6 +89,6 @@ describe('a break is noticed where', () => {
     ],
   ])('%s', async (_, file, from, to, name) => {
     const bundle = await bundleEdited(file, from, to);
-    await expect(replay(bundle, name)).rejects.toBeInstanceOf(DeterminismViolationError);
+    await expect(replay(bundle, name)).rejects.toThrow(/\[TMPRL1100\] Nondeterminism|Fatal error in workflow machines/);
   });
 });

@@ -8,7 +8,7 @@ import type { RotationRecord } from '../../src/rotation/record.ts';
 
 export const FORMER: PublicKey = { kid: 'former-kid', alg: 'RS256', publicPem: 'former pem\n' };
 export const NEXT: KeyRef = { kid: 'next-kid', alg: 'RS256' };
-export const NODES = ['node-1', 'node-2', 'node-3'] as const;
+const NODES = ['node-1', 'node-2', 'node-3'] as const;
 
 /** As kubeadm sets it up: no maximum, extension on. */
 export const DEFAULT_LIFETIMES: TokenLifetimeFlags = { maxTokenExpirationMs: null, extendTokenExpiration: true };

@@ -19,7 +19,7 @@ const cases: readonly Case[] = [
   [
     'another hour: updated in place',
     [desired()],
-    [existing({ definition: otherHour, buffered: 1, running: 1 } as object)],
+    [existing({ definition: otherHour, buffered: 1, running: 1 })],
     [{ type: 'update', id: 'keyturn/prod', changes: ['calendar'] }],
   ],
   [

@@ -1,8 +1,7 @@
 // What operators decide while a rotation runs, and what they are told.
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { drainOf, planOf } from '../rotation/observed-cluster.ts';
-import { SimulatedCluster } from '../rotation/simulated-cluster.ts';
-import { RotationHarness, type RotationHandle } from './rotation-harness.ts';
+import { decide, refusal } from './deciding.ts';
+import { RotationHarness } from './rotation-harness.ts';
 
 let harness: RotationHarness;
 beforeAll(async () => {
@@ -12,26 +11,19 @@ afterAll(() => harness.stop());
 
 const NODES = ['n1', 'n2'];
 const UPDATES = ['pause', 'resume', 'approve', 'retry', 'rollBack', 'changeDrain', 'abort'] as const;
-const decide = (handle: RotationHandle, update: string, more: object = {}): Promise<string> =>
-  handle.executeUpdate<string, [object]>(update, { args: [{ reason: 'a test', by: 'ann', ...more }] });
-const refusal = (sentence: string | RegExp) => ({
-  cause: {
-    type: 'DECISION_REFUSED',
-    message: typeof sentence === 'string' ? sentence : expect.stringMatching(sentence),
-  },
-});
-
 describe('a decision', () => {
-  it.each(UPDATES)('%s is refused without a reason, and nothing enters the history', async (update) => {
+  it('is refused without a reason, and nothing enters the history', async () => {
     const world = harness.world({ nodes: NODES });
     await harness.rotate(world, { gates: ['signing'] }, async ({ handle, until }) => {
       await until(({ state }) => state === 'gated');
-      for (const args of [[], [null], [{}], [{ reason: ' ' }]]) {
-        await expect(
-          handle.executeUpdate<string, [object | null]>(update, { args: args as unknown as [null] }),
-        ).rejects.toMatchObject(
-          refusal(`${update} needs a reason: it stands in the audit record. Send {"reason": "..."}.`),
-        );
+      for (const update of UPDATES) {
+        for (const args of [[], [null], [{}], [{ reason: ' ' }]]) {
+          await expect(
+            handle.executeUpdate<string, [object | null]>(update, { args: args as unknown as [null] }),
+          ).rejects.toMatchObject(
+            refusal(`${update} needs a reason: it stands in the audit record. Send {"reason": "..."}.`),
+          );
+        }
       }
       const { events } = await handle.fetchHistory();
       expect(events?.some((event) => event.workflowExecutionUpdateAcceptedEventAttributes != null)).toBe(false);
@@ -41,7 +33,7 @@ describe('a decision', () => {
     });
   });
 
-  it.each(UPDATES)('%s is refused with a sentence while Preflight runs', async (update) => {
+  it('is refused with a sentence while Preflight runs, whichever it is', async () => {
     const world = harness.world({ nodes: NODES });
     world.inject('preflight', { fault: 'completes though cancelled' });
     await harness.rotate(world, { cluster: 'prod' }, async ({ handle, until }) => {
@@ -53,11 +45,13 @@ describe('a decision', () => {
         possible: [],
         waits: null,
       });
-      await expect(decide(handle, update)).rejects.toMatchObject(
-        refusal(
-          `${update} is not possible: Preflight is under way and has changed nothing; to give up, cancel the workflow. Nothing can be decided now.`,
-        ),
-      );
+      for (const update of UPDATES) {
+        await expect(decide(handle, update)).rejects.toMatchObject(
+          refusal(
+            `${update} is not possible: Preflight is under way and has changed nothing; to give up, cancel the workflow. Nothing can be decided now.`,
+          ),
+        );
+      }
       world.letGo('preflight');
       expect(await handle.result()).toMatchObject({ outcome: 'completed', decisions: [] });
     });
@@ -164,178 +158,6 @@ describe('a gate', () => {
       expect(audit.decisions.map(({ decision }) => decision)).toEqual(['pause', 'approve', 'resume', 'retry']);
     });
   });
-});
-
-describe('a step that failed for good', () => {
-  it('is held with its code, and each retry tries it once', async () => {
-    const world = harness.world({ nodes: NODES });
-    const fails = { fault: 'fails', code: 'MANIFEST_REFUSED', message: 'The API server did not come.' } as const;
-    world.inject('trust/n2', fails, fails);
-    await harness.rotate(world, {}, async ({ handle, until }) => {
-      const first = await until(({ state }) => state === 'held');
-      expect(first.held).toMatchObject({ step: 'trust/n2', code: 'MANIFEST_REFUSED', message: fails.message });
-      await expect(decide(handle, 'approve')).rejects.toMatchObject(
-        refusal(/^approve is not possible: the rotation is held/),
-      );
-      expect(await decide(handle, 'retry')).toBe('Tries the held step again.');
-      await until(({ held }) => held !== null && held.since !== first.held?.since);
-      await decide(handle, 'retry');
-      const audit = await handle.result();
-      expect(audit.outcome).toBe('completed');
-      expect(audit.holds.map(({ step }) => step)).toEqual(['trust/n2', 'trust/n2']);
-      expect(audit.holds.every(({ until: end }) => end !== null)).toBe(true);
-    });
-  });
-
-  it('may be the audit record itself: the run ends when it was written', async () => {
-    const world = harness.world({ nodes: NODES });
-    world.inject('conclude', { fault: 'fails', code: 'LOCK_LOST' });
-    await harness.rotate(world, {}, async ({ handle, until }) => {
-      const held = await harness.skip(until, ({ state }) => state === 'held');
-      expect(held).toMatchObject({
-        held: { step: 'conclude', code: 'LOCK_LOST' },
-        possible: ['pause', 'retry', 'abort'],
-      });
-      await decide(handle, 'retry');
-      expect(await handle.result()).toMatchObject({ outcome: 'completed', holds: [{ step: 'conclude' }] });
-    });
-  });
-});
-
-describe('a rejected token', () => {
-  it('holds the rotation before the next step; retry probes on', async () => {
-    const world = harness.world({ nodes: NODES });
-    world.inject('trust/n1', { fault: 'completes though cancelled' });
-    await harness.rotate(world, {}, async ({ handle, until }) => {
-      await until(() => world.hanging.includes('trust/n1') && world.rejectToken !== null);
-      world.rejectToken?.();
-      await until(() => world.probing === 0);
-      world.letGo('trust/n1');
-      const { held } = await until(({ state }) => state === 'held');
-      expect(held).toMatchObject({
-        step: 'trust/n2',
-        code: 'TOKEN_REJECTED',
-        message: 'node-2 rejected a token of node-1',
-      });
-      expect(world.done.at(-1)).toBe('trust/n1');
-      await decide(handle, 'retry');
-      const audit = await handle.result();
-      expect(audit).toMatchObject({
-        outcome: 'completed',
-        probes: { rejected: 1 },
-        holds: [{ code: 'TOKEN_REJECTED' }],
-      });
-      expect(audit.probes?.checks).toBe(30);
-    });
-  });
-
-  it('is not waited out: it holds in the middle of a long wait, which then ends when it would have', async () => {
-    const plan = planOf(NODES, drainOf({ policy: 'refreshing' }), 4000);
-    const world = harness.world({ plan });
-    await harness.rotate(world, {}, async ({ handle, until }) => {
-      const { wait } = await until(({ state }) => state === 'waiting');
-      await until(() => world.rejectToken !== null);
-      world.rejectToken?.();
-      const { held } = await until(({ state }) => state === 'held');
-      expect(held).toMatchObject({ step: 'wait-for-relying-parties', code: 'TOKEN_REJECTED' });
-      await decide(handle, 'retry');
-      expect((await until(({ state }) => state === 'waiting')).wait).toEqual(wait);
-      expect(await handle.result()).toMatchObject({ outcome: 'completed' });
-    });
-  });
-
-  it('holds at a gate, which asks again afterwards', async () => {
-    const world = harness.world({ nodes: NODES });
-    await harness.rotate(world, { gates: ['signing'] }, async ({ handle, until }) => {
-      await until(({ state }) => state === 'gated' && world.rejectToken !== null);
-      world.rejectToken?.();
-      await until(({ state }) => state === 'held');
-      await decide(handle, 'retry');
-      await until(({ state }) => state === 'gated');
-      await decide(handle, 'approve');
-      expect(await handle.result()).toMatchObject({ outcome: 'completed' });
-    });
-  });
-
-  it('does not keep a rotation from being rolled back', async () => {
-    const world = harness.world({ nodes: NODES });
-    const before = world.cluster.remains();
-    await harness.rotate(world, { gates: ['pruning'] }, async ({ handle, until }) => {
-      world.inject('switchControllerManager/n2', { fault: 'completes though cancelled' });
-      await until(() => world.hanging.includes('switchControllerManager/n2') && world.rejectToken !== null);
-      world.rejectToken?.();
-      await until(() => world.probing === 0);
-      world.letGo('switchControllerManager/n2');
-      await until(({ state }) => state === 'held');
-      await decide(handle, 'rollBack');
-      expect(await handle.result()).toMatchObject({ outcome: 'rolled-back', probes: { rejected: 1 }, holds: [{}] });
-      expect(world.cluster.remains()).toEqual(before);
-    });
-  });
-});
-
-describe('changeDrain', () => {
-  const longer = { policy: 'fixed', durationMs: 172_800_000 };
-  const shorter = { policy: 'fixed', durationMs: 1000 };
-
-  it('longer takes effect at once, counted from the same moment', async () => {
-    const world = harness.world({ nodes: NODES });
-    await harness.rotate(world, {}, async ({ handle, until }) => {
-      const { wait } = await until(({ phase, state }) => phase === 'Draining' && state === 'waiting');
-      const said = await decide(handle, 'changeDrain', { drain: longer });
-      expect(said).toBe('The drain is now 2d (fixed by configuration) = 2d.');
-      const changed = await until((status) => status.wait?.until !== wait?.until);
-      expect(Date.parse(changed.wait?.until ?? '') - Date.parse(wait?.until ?? '')).toBe(172_800_000 - 86_860_000);
-      expect(changed.steps.find(({ id }) => id === 'drain')?.summary).toContain('Wait 2d ');
-      const audit = await handle.result();
-      const drain = audit.waits.at(-1)!;
-      expect(Date.parse(drain.until) - Date.parse(drain.from)).toBeGreaterThan(172_798_000);
-      expect(audit.plannedWaits?.drain.totalMs).toBe(172_800_000);
-    });
-  });
-
-  it('shorter needs an override, which is recorded, and ends the wait at once', async () => {
-    // Clients that let go of a token after half a second.
-    const drain = drainOf({ policy: 'fixed', durationMs: 500, allowShorter: 'a lab' });
-    const world = harness.world({ nodes: NODES, cluster: new SimulatedCluster(planOf(NODES, drain, 200), 0) });
-    await harness.rotate(world, {}, async ({ handle, until }) => {
-      await until(({ phase, state }) => phase === 'Draining' && state === 'waiting');
-      await expect(decide(handle, 'changeDrain', { drain: shorter })).rejects.toMatchObject(
-        refusal(/^changeDrain is refused: a drain of 1s is shorter than the 1d 7m/),
-      );
-      await decide(handle, 'changeDrain', { drain: { ...shorter, allowShorter: 'nothing runs here' } });
-      await until(({ state }) => state === 'ended');
-      expect((await handle.result()).waits.at(-1)).toMatchObject({ override: 'nothing runs here' });
-    });
-  });
-
-  it('before Draining begins counts for it, too', async () => {
-    const world = harness.world({ nodes: NODES });
-    await harness.rotate(world, { gates: ['signing'] }, async ({ handle, until }) => {
-      await until(({ state }) => state === 'gated');
-      await decide(handle, 'changeDrain', { drain: longer });
-      await decide(handle, 'approve');
-      const { steps } = await until(({ phase }) => phase === 'Draining');
-      expect(steps.find(({ id }) => id === 'drain')?.summary).toContain('Wait 2d ');
-      const drain = (await handle.result()).waits.at(-1)!;
-      expect(drain).toMatchObject({ reason: expect.stringContaining('Wait 2d ') });
-      expect(Date.parse(drain.until) - Date.parse(drain.from)).toBeGreaterThan(172_798_000);
-    });
-  });
-
-  it.each([undefined, null, {}, { policy: 'fixed' }, { policy: 'fixed', durationMs: 1e300 }, '24h'])(
-    'is refused with a sentence for %j, and the run lives on',
-    async (drain) => {
-      const world = harness.world({ nodes: NODES });
-      await harness.rotate(world, {}, async ({ handle, until }) => {
-        await until(({ phase, state }) => phase === 'Draining' && state === 'waiting');
-        await expect(decide(handle, 'changeDrain', { drain })).rejects.toMatchObject(
-          refusal(/^changeDrain is refused: a drain is \{"policy"/),
-        );
-        expect(await handle.result()).toMatchObject({ outcome: 'completed', decisions: [] });
-      });
-    },
-  );
 });
 
 it('50 decisions stay under 500 events', async () => {

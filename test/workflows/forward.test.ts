@@ -4,7 +4,7 @@ import { ApplicationFailure } from '@temporalio/common';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { drainOf, planOf } from '../rotation/observed-cluster.ts';
 import { SimulatedCluster } from '../rotation/simulated-cluster.ts';
-import { historyBytes, historyToText } from '../replay/stored-history.ts';
+import { historyBytes } from '../replay/stored-history.ts';
 import { RotationHarness } from './rotation-harness.ts';
 
 let harness: RotationHarness;
@@ -78,7 +78,6 @@ describe('a rotation', () => {
       const history = await handle.fetchHistory();
       expect(history.events?.length).toBeLessThan(300);
       expect(historyBytes(history)).toBeLessThan(200_000);
-      console.log(history.events?.length, historyBytes(history), historyToText(history).length);
     });
   });
 

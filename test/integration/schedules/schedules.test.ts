@@ -171,6 +171,8 @@ describe('apply', () => {
     expect(await apply('[{ name: a }]')).toEqual([]);
     expect(await apply('[{ name: a, reason: changed }]')).toEqual(['update keyturn/a']);
     expect(await state('a')).toMatchObject({ paused: true, note: 'freeze (jo@laptop)' });
+    await client.schedule.getHandle('keyturn/a').trigger('BUFFER_ONE');
+    expect(await until('a', ({ running }) => running === 1)).toMatchObject({ paused: true });
     expect(await apply('[{ name: a, reason: changed, paused: false }]')).toEqual(['unpause keyturn/a']);
     expect(await state('a')).toMatchObject({ paused: false });
   });
