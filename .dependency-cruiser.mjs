@@ -5,11 +5,22 @@ const ADAPTERS = '(platforms|nodes|publishers|key-stores|notifiers)';
 
 /** Adapters, each a folder or a file of this name. Files beside them (what two adapters share) are theirs alone. */
 const NAMES = [
-  ...['static-pod', 'openshift', 'gardener', 'gkectl'],
-  ...['local', 'pod', 'ssh'],
-  ...['azure-blob', 's3', 'gcs', 'file', 'api-server'],
-  ...['kubernetes-secret', 'encrypted-file', 'bring-your-own'],
-  ...['webhook'],
+  'static-pod',
+  'openshift',
+  'gardener',
+  'gkectl',
+  'local',
+  'pod',
+  'ssh',
+  'azure-blob',
+  's3',
+  'gcs',
+  'file',
+  'api-server',
+  'kubernetes-secret',
+  'encrypted-file',
+  'bring-your-own',
+  'webhook',
 ].join('|');
 
 /** What stands beside adapters but works with any of them: the ports, and how documents are updated and read back in public. */

@@ -18,7 +18,7 @@ export default defineConfig({
           exclude: real,
           maxWorkers: '100%',
           sequence: { groupOrder: 1 },
-          testTimeout: MINUTE_MS,
+          testTimeout: MINUTE_MS / 2,
           hookTimeout: 2 * MINUTE_MS,
         },
       },

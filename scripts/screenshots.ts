@@ -79,7 +79,7 @@ async function look(page: Page, workflows: string): Promise<void> {
   await page.getByText('Tell operators: asks in Signing').first().waitFor();
   await take(page, 'timeline');
   await page.locator('a', { hasText: 'User Metadata' }).first().click();
-  await page.getByText('gated in').first().waitFor();
+  await page.getByText('Current Details').first().waitFor();
   await page.setViewportSize({ ...SIZE, height: 1120 });
   await take(page, 'current-details');
   await page.setViewportSize(SIZE);

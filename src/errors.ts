@@ -43,6 +43,7 @@ export type ErrorCode =
   | 'LOCK_LOST'
   | 'ROTATION_NOT_FOUND'
   | 'ROTATION_RUNNING'
+  | 'ROTATION_FAILED'
   | 'DECISION_REFUSED'
   | 'TEMPORAL_UNREACHABLE'
   | 'WAIT_UNBOUNDED'
@@ -78,7 +79,9 @@ export class KeyturnError extends Error {
 
   /** @param problem what is wrong: a sentence without its final stop, or lines that end with a line feed; the remedy follows in `message` */
   constructor(code: ErrorCode, problem: string, options: KeyturnErrorOptions) {
-    super(`${problem}${problem.endsWith('\n') ? '' : '. '}${options.remedy}`, { cause: options.cause });
+    super(`${problem.replace(/\.$/, '')}${problem.endsWith('\n') ? '' : '. '}${options.remedy}`, {
+      cause: options.cause,
+    });
     this.code = code;
     this.subject = options.subject;
     this.remedy = options.remedy;

@@ -6,7 +6,7 @@ import type { GuardName, GuardPolicies } from '../rotation/guards.ts';
 import type { KeyRef } from '../rotation/key.ts';
 import type { Notification } from '../rotation/notification.ts';
 import type { LegacyToken, TokenLifetimeFlags } from '../rotation/observation.ts';
-import type { Action, ClusterActionType, NodeActionType, Plan, WaitType } from '../rotation/plan.ts';
+import type { ClusterActionType, NodeActionType, Plan, WaitType } from '../rotation/plan.ts';
 import type { ProbeCounts } from '../rotation/probe-counts.ts';
 
 /** What a person or a schedule may say when starting a rotation. Every field is optional; absent ones come from keyturn.yaml. */
@@ -110,5 +110,3 @@ export interface RotationActivities extends StepActivities {
   /** Tells operators outside of Temporal. Nobody waits for it: that it fails, for good or for now, changes nothing for the rotation. */
   notify(notification: Notification): Promise<void>;
 }
-
-export type { Action };

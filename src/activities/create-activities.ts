@@ -11,6 +11,7 @@ import * as keySteps from './key-steps.ts';
 import * as nodeSteps from './node-steps.ts';
 import { preflight } from './preflight.ts';
 import { probeTokens } from './probe-tokens.ts';
+import { parseRotationInput } from './rotation-input.ts';
 import { createStepFrame } from './step-frame.ts';
 import { tellOperators, type NewsDesk } from './tell-operators.ts';
 import * as tokenSteps from './token-steps.ts';
@@ -37,8 +38,9 @@ export function createActivities(dependencies: ActivityDependencies): RotationAc
   const { attended, step, holder } = frame;
 
   return {
-    preflight: (input: RotationInput) =>
-      attended(async () => {
+    preflight: (request: RotationInput) =>
+      attended(async (control) => {
+        const input = parseRotationInput(request);
         const us = await holder();
         return preflight({
           adapters: await findCluster(input.cluster),
@@ -47,6 +49,7 @@ export function createActivities(dependencies: ActivityDependencies): RotationAc
           hasEnded,
           startedBy: await startedBy(us.workflowId, us.runId),
           searchable: await isSearchable(),
+          control,
         });
       }),
 

@@ -1,6 +1,8 @@
 // Preflight: takes the cluster's lock, observes everything, refuses with every reason at once, and computes the plan.
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { Holder } from '../cluster-lock/port.ts';
 import { KeyturnError } from '../errors.ts';
+import type { StepControl } from '../platforms/port.ts';
 import { makePlan, type Plan } from '../rotation/plan.ts';
 import { findBlockers, findFormer, type PreflightFacts } from '../rotation/preflight.ts';
 import { isUnfinished, type RotationRecord } from '../rotation/record.ts';
@@ -9,6 +11,10 @@ import type { ClusterAdapters, ClusterPolicies } from './cluster-adapters.ts';
 import type { Preflight, RotationInput } from './contract.ts';
 import { observeCluster } from './observe-cluster.ts';
 
+/** Kubelet takes about 45 s to bring an API server back. */
+const SETTLE_MS = 120_000;
+const SETTLE_POLL_MS = 500;
+
 export interface PreflightOptions {
   readonly adapters: ClusterAdapters;
   readonly input: RotationInput;
@@ -16,6 +22,7 @@ export interface PreflightOptions {
   readonly hasEnded: (holder: Holder) => Promise<boolean>;
   readonly startedBy: string;
   readonly searchable: boolean;
+  readonly control: StepControl;
 }
 
 export async function preflight({
@@ -25,6 +32,7 @@ export async function preflight({
   hasEnded,
   startedBy,
   searchable,
+  control,
 }: PreflightOptions): Promise<Preflight> {
   try {
     await adapters.lock.acquire(holder, hasEnded);
@@ -33,6 +41,7 @@ export async function preflight({
     return { outcome: 'locked', cluster: adapters.name, message: error.message, startedBy, searchable };
   }
   const policies = withOverrides(adapters.policies, input);
+  await settle(adapters, control);
   const facts = await observeCluster(adapters, policies);
   const { plan, former } = await planOrGiveUp(adapters, policies, facts, holder);
   const record = isUnfinished(facts.record) ? facts.record : null;
@@ -57,6 +66,20 @@ export async function preflight({
     warnings: warningsOf(plan, record),
     searchable,
   };
+}
+
+/** A run that died may have left an API server restarting: a rotation that is taken up waits for it before it judges. */
+async function settle(adapters: ClusterAdapters, { signal, report }: StepControl): Promise<void> {
+  if (!isUnfinished((await adapters.lock.read()).record)) return;
+  for (
+    const giveUpAt = Date.now() + SETTLE_MS;
+    Date.now() < giveUpAt;
+    await sleep(SETTLE_POLL_MS, undefined, { signal })
+  ) {
+    const readiness = await Promise.all(adapters.apiServers.map((server) => server.readiness()));
+    if (readiness.every(({ ready }) => ready)) return;
+    report('waiting for an API server that the former run left restarting');
+  }
 }
 
 /** The plan that a rotation started now would follow. @throws PREFLIGHT_REFUSED with every reason */
@@ -107,7 +130,7 @@ function refusal(
   );
 }
 
-export function withOverrides(policies: ClusterPolicies, input: RotationInput): ClusterPolicies {
+function withOverrides(policies: ClusterPolicies, input: RotationInput): ClusterPolicies {
   return {
     ...policies,
     relyingPartyCacheMs: input.relyingPartyCacheMs ?? policies.relyingPartyCacheMs,

@@ -36,12 +36,12 @@ export interface StepFrameOptions {
 
 export interface StepFrame {
   /** Runs `work` with heartbeats; errors come out as failures. */
-  attended<T>(work: (control: StepControl) => Promise<T>): Promise<T>;
+  readonly attended: <T>(work: (control: StepControl) => Promise<T>) => Promise<T>;
   /** Makes the activity of a step. */
-  step(perform: (context: StepContext) => Promise<StepOutcome>): (input: StepInput) => Promise<StepResult>;
-  holder(): Promise<Holder>;
+  readonly step: (perform: (context: StepContext) => Promise<StepOutcome>) => (input: StepInput) => Promise<StepResult>;
+  readonly holder: () => Promise<Holder>;
   /** @throws GUARD_FAILED */
-  demand(adapters: ClusterAdapters, input: StepInput, record: RotationRecord): Promise<void>;
+  readonly demand: (adapters: ClusterAdapters, input: StepInput, record: RotationRecord) => Promise<void>;
 }
 
 export function createStepFrame({ findCluster, temporalClusterId, now }: StepFrameOptions): StepFrame {

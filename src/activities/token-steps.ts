@@ -57,6 +57,9 @@ export async function refresh({ adapters, record }: StepContext): Promise<StepOu
  * @throws EFFECT_MISSING (retryable) where no controller manager answers, TOKEN_REJECTED where it signs with another key
  */
 export async function proveControllerManager({ adapters, record, control }: StepContext): Promise<string> {
+  if (record.layouts.every(({ controllerManagerKeyFile }) => controllerManagerKeyFile === null)) {
+    return 'no controller manager signs legacy tokens';
+  }
   control.report('waiting for a legacy token of the leading controller manager');
   const kid = await adapters.reads.mintLegacyToken();
   if (kid === record.next.kid) return 'the leading controller manager signs with the new key';

@@ -8,7 +8,7 @@ import { parseDuration } from '../rotation/duration.ts';
 import * as messages from '../workflows/messages.ts';
 import { findRotation } from './find-rotation.ts';
 import { print } from './output.ts';
-import { connectClient } from './temporal.ts';
+import { connectClient } from '../worker/connect-temporal.ts';
 
 const COMMANDS: readonly (readonly [string, string, UpdateDefinition<string, [messages.DecisionInput]>])[] = [
   ['pause', 'stop before the next step', messages.pauseUpdate],

@@ -8,7 +8,7 @@ import { examineTemporal, examineWorkers } from './examine-temporal.ts';
 import { EXIT } from './exit-code.ts';
 import { check, ok, renderFindings, type Finding } from './finding.ts';
 import { print } from './output.ts';
-import { connectClient } from './temporal.ts';
+import { connectClient } from '../worker/connect-temporal.ts';
 
 export function doctorCommand(): Command {
   return new Command('doctor')

@@ -1,5 +1,11 @@
 // Finds a cluster's rotation whatever started it: the CLI, the Temporal UI, a schedule.
-import { isGrpcServiceError, WorkflowNotFoundError, type Client, type WorkflowExecutionInfo } from '@temporalio/client';
+import {
+  isGrpcServiceError,
+  ServiceError,
+  WorkflowNotFoundError,
+  type Client,
+  type WorkflowExecutionInfo,
+} from '@temporalio/client';
 import { KeyturnError } from '../errors.ts';
 import { statusQuery } from '../workflows/messages.ts';
 import { SEARCH_ATTRIBUTES } from '../workflows/search-attributes.ts';
@@ -73,11 +79,17 @@ async function latestIndexed(client: Client, cluster: string): Promise<Run | nul
     for await (const run of client.workflow.list({ query, pageSize: 1 })) return run;
     return null;
   } catch (error) {
-    const code: number | undefined = isGrpcServiceError(error) ? error.code : undefined;
     // The attribute is not registered.
-    if (code === INVALID_ARGUMENT) return null;
+    if (isInvalidArgument(error)) return null;
     throw error;
   }
+}
+
+/** The client wraps what the service answered. */
+function isInvalidArgument(error: unknown): boolean {
+  const cause = error instanceof ServiceError ? error.cause : error;
+  const code: number | undefined = isGrpcServiceError(cause) ? cause.code : undefined;
+  return code === INVALID_ARGUMENT;
 }
 
 async function describe(client: Client, workflowId: string): Promise<Run | null> {

@@ -25,9 +25,15 @@ export function renderProbes({ checks, rejected, unreachable }: ProbeCounts): st
 
 function phaseLine(phase: Phase, status: RotationStatus): string {
   const steps = status.steps.filter((step) => step.phase === phase);
-  const mark = steps.length === 0 ? (status.state === 'preflight' ? MARK.running : MARK.done) : MARK[overall(steps)];
+  const mark = MARK[steps.length === 0 ? withoutSteps(phase, status) : overall(steps)];
   const nodes = steps.flatMap(({ id, state }) => (id.includes('/') ? [`${MARK[state]} ${id}`] : []));
   return `  ${mark} ${phase.padEnd(11)} ${nodes.join('  ')}`.trimEnd();
+}
+
+/** Preflight is no step of the plan; without a plan nothing was done. */
+function withoutSteps(phase: Phase, { state, steps }: RotationStatus): StepStatus['state'] {
+  if (steps.length > 0) return 'done';
+  return phase === 'Preflight' && state === 'preflight' ? 'running' : 'todo';
 }
 
 function overall(steps: readonly StepStatus[]): StepStatus['state'] {

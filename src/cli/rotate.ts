@@ -6,8 +6,10 @@ import type { RotationInput } from '../activities/contract.ts';
 import { findCluster, loadConfig } from '../config/load.ts';
 import { KeyturnError } from '../errors.ts';
 import type { rotateSigningKey } from '../workflows/index.ts';
+import { resultOf } from './ask-rotation.ts';
 import { print } from './output.ts';
-import { connectClient, WORKFLOW_TYPE, workflowIdOf, type RotationHandle } from './temporal.ts';
+import { connectClient } from '../worker/connect-temporal.ts';
+import { WORKFLOW_TYPE, workflowIdOf, type RotationHandle } from './temporal.ts';
 
 interface RotateOptions {
   readonly config: string;
@@ -43,7 +45,7 @@ export function rotateCommand(): Command {
         print({ workflowId, cluster: name }, `Started ${workflowId}. Watch it with: keyturn watch ${name}`, options);
         return;
       }
-      const audit = await handle.result();
+      const audit = await resultOf(handle);
       print(audit, `${audit.outcome}: ${audit.keys.map(({ kid, role }) => `${kid} ${role}`).join(', ')}`, options);
     });
 }

@@ -10,7 +10,7 @@ import { desiredSchedules, scheduleId, type DesiredSchedule } from '../schedules
 import { readSchedule, readSchedules, type ScheduleState } from '../schedules/schedule-state.ts';
 import { print } from './output.ts';
 import { renderApplied, renderSchedules } from './render-schedules.ts';
-import { connectClient } from './temporal.ts';
+import { connectClient } from '../worker/connect-temporal.ts';
 
 interface ScheduleOptions {
   readonly config: string;

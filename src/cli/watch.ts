@@ -1,15 +1,14 @@
 // keyturn status and keyturn watch: where a rotation stands, once or as a live view.
 import { setTimeout as sleep } from 'node:timers/promises';
-import { defaultPayloadConverter } from '@temporalio/common';
 import { Command, Option } from 'commander';
-import type { ProbeCounts } from '../rotation/probe-counts.ts';
 import type { RotationStatus } from '../rotation/status.ts';
-import { statusQuery } from '../workflows/messages.ts';
+import { connectClient } from '../worker/connect-temporal.ts';
+import { askRotation } from './ask-rotation.ts';
 import { EXIT, exitCodeOf } from './exit-code.ts';
 import { findRotation } from './find-rotation.ts';
 import { print } from './output.ts';
 import { renderStatus } from './render-status.ts';
-import { connectClient, type RotationHandle } from './temporal.ts';
+import type { RotationHandle } from './temporal.ts';
 
 const REFRESH_MS = 1000;
 
@@ -21,17 +20,17 @@ interface StatusOptions {
 
 export function statusCommand(): Command {
   return new Command('status')
-    .description('show where a rotation stands; exit code 0 ended, 3 a person must decide, 4 under way')
+    .description('show where a rotation stands; exit code 0 ended, 1 failed, 3 a person must decide, 4 under way')
     .argument('[cluster]')
     .option('--workflow-id <id>', 'a rotation that was started elsewhere, e.g. from the Temporal UI')
     .addOption(new Option('--format <format>', 'shape of the output').choices(['keyturn', 'gkectl']).default('keyturn'))
     .action(async (cluster: string | undefined, _: unknown, command: Command) => {
       const options = command.optsWithGlobals<StatusOptions>();
       const handle = await findRotation(await connectClient(), selection(cluster, options));
-      const status = await handle.query(statusQuery);
+      const { status, probes } = await askRotation(handle);
       process.exitCode = exitCodeOf(status);
       if (options.format === 'gkectl') print(status.gkectl, renderGkectl(status), options);
-      else print(status, renderStatus(status, await liveProbes(handle), Date.now()), options);
+      else print(status, renderStatus(status, probes, Date.now()), options);
     });
 }
 
@@ -50,8 +49,8 @@ export function watchCommand(): Command {
 async function watch(handle: RotationHandle, { json = false }: StatusOptions): Promise<number> {
   let shown = '';
   for (;;) {
-    const status = await handle.query(statusQuery);
-    const text = json ? JSON.stringify(status) : renderStatus(status, await liveProbes(handle), Date.now());
+    const { status, probes } = await askRotation(handle);
+    const text = json ? JSON.stringify(status) : renderStatus(status, probes, Date.now());
     if (text !== shown) process.stdout.write(process.stdout.isTTY && !json ? `\x1b[2J\x1b[H${text}\n` : `${text}\n`);
     shown = text;
     const code = exitCodeOf(status);
@@ -60,16 +59,8 @@ async function watch(handle: RotationHandle, { json = false }: StatusOptions): P
   }
 }
 
-/** Counts of the probes that run now, from their heartbeat; null where none run. */
-export async function liveProbes(handle: RotationHandle): Promise<ProbeCounts | null> {
-  const { raw } = await handle.describe();
-  const probing = raw.pendingActivities?.find(({ activityType }) => activityType?.name === 'probeTokens');
-  const payload = probing?.heartbeatDetails?.payloads?.[0];
-  return payload ? defaultPayloadConverter.fromPayload<ProbeCounts | null>(payload) : null;
-}
-
 /** The lines that `gkectl update credentials ksa-signing-key status` prints, after its documentation. */
-export function renderGkectl({ gkectl }: Pick<RotationStatus, 'gkectl'>): string {
+function renderGkectl({ gkectl }: Pick<RotationStatus, 'gkectl'>): string {
   if (gkectl === null) return 'No KSASigningKeyRotation';
   const { status, reason, ...versions } = gkectl;
   return [

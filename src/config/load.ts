@@ -43,11 +43,13 @@ export function parseConfig(text: string, subject: string): Config {
   if (!parsed.success) throw invalid(subject, z.prettifyError(parsed.error));
   const { clusters, schedules = [] } = parsed.data;
   for (const [what, list] of Object.entries({ clusters, schedules })) {
-    const names = list.map(({ name }) => name);
-    const twice = names.find((name, index) => names.indexOf(name) !== index);
+    const twice = findRepeated(list.map(({ name }) => name));
     if (twice !== undefined) throw invalid(subject, `two ${what} are named "${twice}"`);
   }
-  for (const cluster of clusters) checkIssuer(cluster);
+  for (const cluster of clusters) {
+    checkNodes(cluster, subject);
+    checkIssuer(cluster);
+  }
   for (const { cluster } of schedules) findCluster(parsed.data, cluster);
   return parsed.data;
 }
@@ -67,6 +69,23 @@ export function findCluster(config: Config, name: string | undefined): ClusterCo
       remedy: `Choose one of: ${names}`,
     },
   );
+}
+
+/** One machine under two names would leave another API server without the new key. */
+function checkNodes({ name, platform: { nodes } }: ClusterConfig, subject: string): void {
+  const node = findRepeated(nodes.map((each) => each.name));
+  if (node !== undefined) throw invalid(subject, `two nodes of cluster "${name}" are named "${node}"`);
+  const manifests = findRepeated(nodes.map((each) => each.manifests));
+  if (manifests !== undefined) {
+    throw invalid(
+      subject,
+      `two nodes of cluster "${name}" have the same manifests folder ${manifests}: with access "local" each node is a folder of its own that the worker sees`,
+    );
+  }
+}
+
+function findRepeated(values: readonly string[]): string | undefined {
+  return values.find((value, index) => values.indexOf(value) !== index);
 }
 
 function checkIssuer({ name, issuer, allowInsecureIssuer }: ClusterConfig): void {

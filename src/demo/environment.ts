@@ -52,15 +52,13 @@ export interface Environment {
 const mainScript = fileURLToPath(new URL('../cli/main.ts', import.meta.url));
 const WORKER_START_MS = 60_000;
 const WORKER_STOP_MS = 15_000;
-/** temporal.api.enums.v1.TaskQueueType */
-const TASK_QUEUE_TYPE_ACTIVITY = 2;
 
 /** @throws COMPONENT_UNAVAILABLE, or Error with what did not come up; nothing is left running */
 export async function startEnvironment(options: EnvironmentOptions): Promise<Environment> {
   const { directory, onProgress = () => undefined, cluster = 'demo' } = options;
   const cleanUp: (() => Promise<unknown>)[] = [];
   const stop = async () => {
-    for (const end of cleanUp.splice(0).reverse()) await end();
+    for (const end of cleanUp.splice(0).toReversed()) await end();
   };
   try {
     await mkdir(directory, { recursive: true });
@@ -143,7 +141,6 @@ async function waitUntilPolling(
     const { pollers } = await connection.workflowService.describeTaskQueue({
       namespace,
       taskQueue: { name: 'keyturn' },
-      taskQueueType: TASK_QUEUE_TYPE_ACTIVITY,
     });
     return (pollers ?? []).some(({ identity }) => identity?.startsWith(`${worker.pid}@`));
   };

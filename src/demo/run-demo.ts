@@ -2,14 +2,13 @@
 import { readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { liveProbes } from '../cli/watch.ts';
+import { askRotation } from '../cli/ask-rotation.ts';
 import { renderStatus } from '../cli/render-status.ts';
 import { startRotation } from '../cli/rotate.ts';
 import type { RotationHandle } from '../cli/temporal.ts';
 import { readFlags } from '../platforms/static-pod/manifest-flags.ts';
 import { createTrustingFetch } from '../publishers/trusting-fetch.ts';
 import type { AuditRecord } from '../rotation/audit.ts';
-import { statusQuery } from '../workflows/messages.ts';
 import { startEnvironment, type Environment } from './environment.ts';
 import { renderAudit, renderFlags } from './summary.ts';
 import { startWorkloads } from './workloads.ts';
@@ -86,9 +85,10 @@ async function showProgress(handle: RotationHandle, signal: AbortSignal): Promis
   let height = 0;
   let told = '';
   while (!signal.aborted) {
-    const status = await handle.query(statusQuery).catch(() => null);
-    if (status !== null && process.stdout.isTTY) {
-      const text = renderStatus(status, await liveProbes(handle), Date.now());
+    const answer = await askRotation(handle).catch(() => null);
+    const status = answer?.status ?? null;
+    if (answer !== null && status !== null && process.stdout.isTTY) {
+      const text = renderStatus(status, answer.probes, Date.now());
       process.stdout.write(`${height > 0 ? `\x1b[${height}A\x1b[J` : ''}${text}\n`);
       height = text.split('\n').length;
     } else if (status !== null) {

@@ -146,6 +146,16 @@ const activeKeyNotPublic: Check = (facts) => {
   ];
 };
 
+/** One API server under two names would leave another one without the new key. */
+const apiServerNamedTwice: Check = ({ controlPlane: { apiServers } }) =>
+  apiServers
+    .filter(({ url }, index) => apiServers.findIndex((other) => other.url === url) < index)
+    .map(({ node, url }) => ({
+      code: 'PREFLIGHT_REFUSED',
+      subject: url,
+      message: `The API server ${url} is configured twice, the second time as ${node}. Give each node the address of its own API server.`,
+    }));
+
 const unknownApiServer: Check = ({ controlPlane, endpointAddresses }) => {
   const configured = controlPlane.apiServers.length;
   if (endpointAddresses.length <= configured) return [];
@@ -208,6 +218,7 @@ const CHECKS: readonly Check[] = [
   noApiServer,
   apiServersNotReady,
   singleApiServer,
+  apiServerNamedTwice,
   unknownApiServer,
   apiServersDisagree,
   signerUnknown,

@@ -2,15 +2,15 @@
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
-import { Client, Connection } from '@temporalio/client';
-import { loadClientConnectConfig } from '@temporalio/envconfig';
-import { NativeConnection, Runtime, Worker } from '@temporalio/worker';
+import type { Client } from '@temporalio/client';
+import { type NativeConnection, Runtime, Worker } from '@temporalio/worker';
 import { createActivities } from '../activities/create-activities.ts';
 import { currentClusterId, createHasEnded, startedBy } from '../cluster-lock/temporal-holder.ts';
 import { findCluster, type LoadedConfig } from '../config/load.ts';
 import { applySchedulesAtStart } from './apply-schedules-at-start.ts';
 import { composeCluster } from './compose-cluster.ts';
 import { composeNotifier } from './compose-notifier.ts';
+import { connectClient, connectNative } from './connect-temporal.ts';
 import { areKnown, registerSearchAttributes } from './register-search-attributes.ts';
 import { serveMetrics } from './telemetry.ts';
 import { tellKeyAges } from './tell-key-ages.ts';
@@ -21,30 +21,28 @@ const workflowsPath = fileURLToPath(new URL(`../workflows/index${path.extname(im
 
 export async function runWorker(config: LoadedConfig): Promise<void> {
   if (config.metrics !== undefined) serveMetrics(config.metrics.bindAddress);
-  const { connectionOptions, namespace = 'default' } = loadClientConnectConfig();
-  const connection = await Connection.connect(connectionOptions);
-  const native = await NativeConnection.connect(connectionOptions);
+  const client = await connectClient();
+  const native = await connectNative();
   try {
-    const client = new Client({ connection, namespace });
-    const worker = await createWorker({ config, client, native, namespace });
+    const worker = await createWorker({ config, client, native });
     await applySchedulesAtStart(config, client, Runtime.instance().logger);
     const stopTelling =
       config.metrics === undefined ? () => undefined : tellKeyAges(config, Runtime.instance().metricMeter);
     await worker.run().finally(stopTelling);
   } finally {
     await native.close();
-    await connection.close();
+    await client.connection.close();
   }
 }
 
-export interface WorkerParts {
+interface WorkerParts {
   readonly config: LoadedConfig;
   readonly client: Client;
   readonly native: NativeConnection;
-  readonly namespace: string;
 }
 
-export async function createWorker({ config, client, native, namespace }: WorkerParts): Promise<Worker> {
+async function createWorker({ config, client, native }: WorkerParts): Promise<Worker> {
+  const { namespace } = client.options;
   const composed = new Map<string, ReturnType<typeof composeCluster>>();
   let clusterId: Promise<string> | undefined;
   const temporalClusterId = () => (clusterId ??= currentClusterId(client.connection));
@@ -66,6 +64,8 @@ export async function createWorker({ config, client, native, namespace }: Worker
         const cluster = findCluster(config, name);
         const adapters = composed.get(cluster.name) ?? composeCluster(config, cluster);
         composed.set(cluster.name, adapters);
+        // What failed is tried anew next time: someone may have mended a kubeconfig or a secret.
+        adapters.catch(() => composed.delete(cluster.name));
         return adapters;
       },
       temporalClusterId,

@@ -21,7 +21,7 @@ export class SearchIndex {
   }
 
   /**
-   * One event in the history, none where nothing has changed. An outcome that is there without being ours is taken away: who starts a run in
+   * One event in the history a phase: which key is active is shown with the next phase. An outcome that is there without being ours is taken away: who starts a run in
    * the Temporal UI "like" a former one hands that one's attributes on.
    */
   show(values: SearchValues): void {
@@ -33,6 +33,8 @@ export class SearchIndex {
       const value = values[name] ?? null;
       if (value !== (present.get(key) ?? null)) changed.push({ key, value });
     }
-    if (changed.length > 0) upsertSearchAttributes(changed);
+    // The active key changes within a phase: that is shown with the next one.
+    const isDue = changed.some(({ key }) => key !== SEARCH_ATTRIBUTES.activeKid);
+    if (isDue) upsertSearchAttributes(changed);
   }
 }

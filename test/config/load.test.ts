@@ -129,3 +129,11 @@ describe('the file', () => {
     expect((await loadConfig(file)).file).toBe(file);
   });
 });
+
+test.for([
+  ['one name', '        - { name: node-1, manifests: /nodes/1 }', 'named "node-1"'],
+  ['one manifests folder', '        - { name: node-2 }', 'same manifests folder'],
+])('two nodes with %s are refused: they would be one machine', ([, second, words]) => {
+  const text = `clusters:${cluster().replace('        - name: node-1\n', `        - name: node-1\n${second}\n`)}`;
+  expect(() => parseConfig(text, 'keyturn.yaml')).toThrow(words);
+});

@@ -94,7 +94,7 @@ async function restarted(node: ControlPlaneNode): Promise<Effect> {
 }
 
 function unasked(node: ControlPlaneNode): string {
-  return `the manifest of ${node.name} is as asked; its controller manager cannot be asked from here since when it runs, so Verifying proves the leader by a minted Secret`;
+  return `the manifest of ${node.name} is as asked; its controller manager cannot be asked from here since when it runs, so Pruning proves the leader by a minted Secret`;
 }
 
 function nothingToSwitch(node: ControlPlaneNode): NodeChange {

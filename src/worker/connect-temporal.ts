@@ -1,0 +1,56 @@
+// Connects to Temporal by its own environment variables and profiles, for the worker and the CLI alike.
+import { Client, Connection } from '@temporalio/client';
+import { loadClientConnectConfig } from '@temporalio/envconfig';
+import { NativeConnection } from '@temporalio/worker';
+import { KeyturnError } from '../errors.ts';
+
+type ConnectConfig = ReturnType<typeof loadClientConnectConfig>;
+
+/** @throws CONFIG_INVALID where the profile cannot be read, TEMPORAL_UNREACHABLE */
+export async function connectClient(): Promise<Client> {
+  const { connectionOptions, namespace = 'default' } = readConnectConfig();
+  const connection = await reach(connectionOptions, () =>
+    Connection.connect({ connectTimeout: '10 s', ...connectionOptions }),
+  );
+  return new Client({ connection, namespace });
+}
+
+/** The worker's own kind of connection. @throws as above */
+export async function connectNative(): Promise<NativeConnection> {
+  const { connectionOptions } = readConnectConfig();
+  return reach(connectionOptions, () => NativeConnection.connect(connectionOptions));
+}
+
+function readConnectConfig(): ConnectConfig {
+  try {
+    return loadClientConnectConfig();
+  } catch (cause) {
+    const file = process.env['TEMPORAL_CONFIG_FILE'] ?? "Temporal's configuration file";
+    throw new KeyturnError(
+      'CONFIG_INVALID',
+      `${file} has no usable profile ${process.env['TEMPORAL_PROFILE'] ?? 'default'}`,
+      {
+        subject: file,
+        remedy: 'Correct it, or remove it and set TEMPORAL_ADDRESS and TEMPORAL_NAMESPACE',
+        cause,
+      },
+    );
+  }
+}
+
+async function reach<T>(
+  { address = 'localhost:7233' }: ConnectConfig['connectionOptions'],
+  connect: () => Promise<T>,
+): Promise<T> {
+  try {
+    return await connect();
+  } catch (cause) {
+    throw new KeyturnError('TEMPORAL_UNREACHABLE', `Temporal at ${address} does not answer`, {
+      subject: address,
+      remedy:
+        'Set TEMPORAL_ADDRESS, TEMPORAL_NAMESPACE and what else your service needs, or choose a profile with TEMPORAL_PROFILE',
+      retryable: true,
+      cause,
+    });
+  }
+}
