@@ -1,7 +1,6 @@
 // Connects to Temporal by its own environment variables and profiles, for the worker and the CLI alike.
 import { Client, Connection } from '@temporalio/client';
 import { loadClientConnectConfig } from '@temporalio/envconfig';
-import { NativeConnection } from '@temporalio/worker';
 import { KeyturnError } from '../errors.ts';
 
 type ConnectConfig = ReturnType<typeof loadClientConnectConfig>;
@@ -9,19 +8,12 @@ type ConnectConfig = ReturnType<typeof loadClientConnectConfig>;
 /** @throws CONFIG_INVALID where the profile cannot be read, TEMPORAL_UNREACHABLE */
 export async function connectClient(): Promise<Client> {
   const { connectionOptions, namespace = 'default' } = readConnectConfig();
-  const connection = await reach(connectionOptions, () =>
-    Connection.connect({ connectTimeout: '10 s', ...connectionOptions }),
-  );
+  const connection = await reachTemporal(() => Connection.connect({ connectTimeout: '10 s', ...connectionOptions }));
   return new Client({ connection, namespace });
 }
 
-/** The worker's own kind of connection. @throws as above */
-export async function connectNative(): Promise<NativeConnection> {
-  const { connectionOptions } = readConnectConfig();
-  return reach(connectionOptions, () => NativeConnection.connect(connectionOptions));
-}
-
-function readConnectConfig(): ConnectConfig {
+/** @throws CONFIG_INVALID where the profile cannot be read */
+export function readConnectConfig(): ConnectConfig {
   try {
     return loadClientConnectConfig();
   } catch (cause) {
@@ -38,13 +30,12 @@ function readConnectConfig(): ConnectConfig {
   }
 }
 
-async function reach<T>(
-  { address = 'localhost:7233' }: ConnectConfig['connectionOptions'],
-  connect: () => Promise<T>,
-): Promise<T> {
+/** @param connect with the options of `readConnectConfig` @throws TEMPORAL_UNREACHABLE */
+export async function reachTemporal<T>(connect: () => Promise<T>): Promise<T> {
   try {
     return await connect();
   } catch (cause) {
+    const { address = 'localhost:7233' } = readConnectConfig().connectionOptions;
     throw new KeyturnError('TEMPORAL_UNREACHABLE', `Temporal at ${address} does not answer`, {
       subject: address,
       remedy:

@@ -3,14 +3,14 @@ import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import type { Client } from '@temporalio/client';
-import { type NativeConnection, Runtime, Worker } from '@temporalio/worker';
+import { NativeConnection, Runtime, Worker } from '@temporalio/worker';
 import { createActivities } from '../activities/create-activities.ts';
 import { currentClusterId, createHasEnded, startedBy } from '../cluster-lock/temporal-holder.ts';
 import { findCluster, type LoadedConfig } from '../config/load.ts';
 import { applySchedulesAtStart } from './apply-schedules-at-start.ts';
 import { composeCluster } from './compose-cluster.ts';
 import { composeNotifier } from './compose-notifier.ts';
-import { connectClient, connectNative } from './connect-temporal.ts';
+import { connectClient, reachTemporal, readConnectConfig } from './connect-temporal.ts';
 import { areKnown, registerSearchAttributes } from './register-search-attributes.ts';
 import { serveMetrics } from './telemetry.ts';
 import { tellKeyAges } from './tell-key-ages.ts';
@@ -22,7 +22,7 @@ const workflowsPath = fileURLToPath(new URL(`../workflows/index${path.extname(im
 export async function runWorker(config: LoadedConfig): Promise<void> {
   if (config.metrics !== undefined) serveMetrics(config.metrics.bindAddress);
   const client = await connectClient();
-  const native = await connectNative();
+  const native = await reachTemporal(() => NativeConnection.connect(readConnectConfig().connectionOptions));
   try {
     const worker = await createWorker({ config, client, native });
     await applySchedulesAtStart(config, client, Runtime.instance().logger);

@@ -21,8 +21,8 @@ export class SearchIndex {
   }
 
   /**
-   * One event in the history a phase: which key is active is shown with the next phase. An outcome that is there without being ours is taken away: who starts a run in
-   * the Temporal UI "like" a former one hands that one's attributes on.
+   * One event in the history a phase. An outcome that is there without being ours is taken away: who starts a run in the Temporal UI
+   * "like" a former one hands that one's attributes on.
    */
   show(values: SearchValues): void {
     if (!this.registered) return;

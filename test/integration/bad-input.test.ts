@@ -233,6 +233,12 @@ test('a workflow that Preflight refuses fails with every reason, changes nothing
     expect(cause.type).toBe('PREFLIGHT_REFUSED');
     expect(cause.message).toContain('one API server only');
     expect(cause.message).toContain('openid/v1/jwks');
+
+    const { code, stderr } = await keyturn('--json', 'status', '--workflow-id', handle.workflowId);
+    expect(code).toBe(1);
+    const told = (JSON.parse(stderr) as { error: CliError & { details: { code: string } } }).error;
+    expect(told).toMatchObject({ code: 'ROTATION_FAILED', details: { code: 'PREFLIGHT_REFUSED' } });
+    expect(told.message).toContain('one API server only');
   } finally {
     await scene.blobStore.start();
   }

@@ -1,10 +1,13 @@
 // Rotations to keys that the user brings, and from and to EC keys, on a real control plane.
-import { writeFile } from 'node:fs/promises';
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterEach, expect, test } from 'vitest';
+import { KubeClient } from '../../src/api-servers/kube-client.ts';
+import { loadKubeConfig } from '../../src/api-servers/kube-config.ts';
 import { generateKeyPair } from '../../src/keys/generate.ts';
+import { toJwk } from '../../src/keys/jwk.ts';
+import { parsePublicKeys } from '../../src/keys/pem.ts';
 import { openScene, readPublicJwks, rotate, type Scene } from './rotation-scene.ts';
 
 let scene: Scene | undefined;
@@ -31,6 +34,7 @@ test.for([
       keyStore: { type: 'bring-your-own', privateKeyFile, publicKeyFile },
     },
   });
+  await expectOwnJwksLikeTheApiServers(scene);
   await scene.startWorker();
 
   const audit = await (await rotate(scene)).result();
@@ -40,3 +44,11 @@ test.for([
   expect(audit.probes?.rejected).toBe(0);
   expect((await readPublicJwks(scene)).kids).toEqual([brought.kid]);
 });
+
+/** kid and JWK of ours against those of kube-apiserver itself, byte for byte. */
+async function expectOwnJwksLikeTheApiServers({ controlPlane }: Scene): Promise<void> {
+  const client = new KubeClient(await loadKubeConfig(controlPlane.adminKubeconfigPath));
+  const { pkiDirectory } = controlPlane.nodes[0]!;
+  const keys = parsePublicKeys(await readFile(path.join(pkiDirectory, 'sa.pub'), 'utf8'), 'sa.pub').map(toJwk);
+  expect(await client.read('/openid/v1/jwks')).toBe(JSON.stringify({ keys }));
+}

@@ -4,7 +4,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { Client, Connection } from '@temporalio/client';
-import { NativeConnection, Worker, type WorkerOptions } from '@temporalio/worker';
+import { DefaultLogger, NativeConnection, Runtime, Worker, type WorkerOptions } from '@temporalio/worker';
 import type { RotationInput } from '../../../src/activities/contract.ts';
 import type { RotationHandle } from '../../../src/cli/temporal.ts';
 import { catalog } from '../../../src/demo/components/catalog.ts';
@@ -13,6 +13,8 @@ import { startTemporalServer, type TemporalServer } from '../../../src/demo/temp
 import type { rotateSigningKey } from '../../../src/workflows/index.ts';
 import { drainOf, planOf } from '../../rotation/observed-cluster.ts';
 import { SimulatedWorld, type WorldOptions } from '../../workflows/simulated-activities.ts';
+
+Runtime.install({ logger: new DefaultLogger('ERROR'), telemetryOptions: { logging: { filter: 'OFF' } } });
 
 export interface DevServer {
   readonly server: TemporalServer;
