@@ -117,8 +117,14 @@ async function decide(page: Page): Promise<void> {
 async function audit(page: Page, workflows: string): Promise<void> {
   await page.goto(`${workflows}/${encodeURIComponent(WORKFLOW_ID)}`);
   await page.getByText('Tell operators: completed').first().waitFor();
-  await page.setViewportSize({ ...SIZE, height: 1600 });
+  await page.setViewportSize({ ...SIZE, height: 720 });
   await take(page, 'audit');
+  await page.setViewportSize({ ...SIZE, height: 1640 });
+  await page.waitForTimeout(SETTLE_MS);
+  const heading = await page.getByRole('heading', { name: 'Timeline' }).first().boundingBox();
+  if (heading === null) throw new Error('the timeline is not there');
+  const clip = { x: heading.x, y: heading.y + 60, width: SIZE.width - heading.x, height: 1640 - heading.y - 60 };
+  await page.screenshot({ path: fileOf('whole-timeline'), clip });
   await page.setViewportSize({ ...SIZE, height: 560 });
   await page.goto(`${workflows}?query=${encodeURIComponent('KeyturnCluster="demo"')}`);
   await page.getByText(WORKFLOW_ID).first().waitFor();
@@ -128,6 +134,10 @@ async function audit(page: Page, workflows: string): Promise<void> {
 async function take(what: Page | Locator, name: string): Promise<void> {
   const page = 'page' in what ? what.page() : what;
   await page.waitForTimeout(SETTLE_MS);
-  await what.screenshot({ path: path.join(IMAGES, `temporal-ui-${name}.png`) });
+  await what.screenshot({ path: fileOf(name) });
   console.log(`took ${name}`);
+}
+
+function fileOf(name: string): string {
+  return path.join(IMAGES, `temporal-ui-${name}.png`);
 }

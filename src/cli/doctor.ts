@@ -4,6 +4,7 @@ import { Command } from 'commander';
 import { loadConfig, type LoadedConfig } from '../config/load.ts';
 import { examineCluster } from './examine-cluster.ts';
 import { examineSchedules } from './examine-schedules.ts';
+import { examineNotifications, examineSearchAttributes } from './examine-telling.ts';
 import { examineTemporal, examineWorkers } from './examine-temporal.ts';
 import { EXIT } from './exit-code.ts';
 import { check, ok, renderFindings, type Finding } from './finding.ts';
@@ -28,7 +29,7 @@ async function examine(config: LoadedConfig, nowMs: number): Promise<readonly Fi
     client = await connectClient();
     return [await examineTemporal(client), await examineWorkers(client, config, nowMs)];
   });
-  findings.push(...temporal);
+  findings.push(...temporal, ...(await check('notifications', () => examineNotifications(config))));
   const lastRotationsMs = new Map<string, number | null>();
   for (const cluster of config.clusters) {
     const examined = await examineCluster(config, cluster, nowMs);
@@ -39,6 +40,7 @@ async function examine(config: LoadedConfig, nowMs: number): Promise<readonly Fi
   const connected = client;
   return [
     ...findings,
+    ...(await check('search attributes', () => examineSearchAttributes(connected))),
     ...(await check('schedules', () => examineSchedules(connected, config, lastRotationsMs, nowMs))),
   ];
 }

@@ -20,8 +20,9 @@ export function statusTable(status: RotationStatus): string {
     const steps = status.steps.filter((step) => step.phase === phase);
     lines.push(`| ${phase} | ${phaseCell(phase, steps, status)} |`);
   }
-  lines.push('', '| key | role |', '|---|---|');
-  for (const key of status.keys) lines.push(`| \`${key.kid}\` (version ${key.version}) | ${key.role} |`);
+  lines.push('', '| role | key |', '|---|---|');
+  // In this order: the Temporal UI leaves no room between columns.
+  for (const key of status.keys) lines.push(`| ${key.role} | \`${key.kid}\` (version ${key.version}) |`);
   return lines.join('\n');
 }
 

@@ -61,7 +61,7 @@ export async function waitForStatus(
   while (Date.now() < deadline) {
     last = await handle.query(statusQuery).catch(() => last);
     if (last !== undefined && isWanted(last)) return last;
-    await new Promise((resolve) => setTimeout(resolve, 100));
+    await new Promise((resolve) => setTimeout(resolve, 50));
   }
   throw new Error(`not reached in ${timeoutMs} ms; last status: ${JSON.stringify(last, null, 2)}`);
 }

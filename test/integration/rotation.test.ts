@@ -156,6 +156,24 @@ describe('a rotation of three kube-apiservers', () => {
   });
 });
 
+test('no private key is in the history, the database, a log, an audit record or the object store', async () => {
+  const privatePem = await readFile(path.join(scene.controlPlane.nodes[0]!.pkiDirectory, 'sa.key'), 'utf8');
+  const secrets = privatePem.split('\n').filter((line) => line.length === 64);
+  expect(secrets.length).toBeGreaterThan(10);
+  const holdsSecret = async (file: string) => {
+    const content = await readFile(file);
+    return secrets.some((line) => content.includes(line));
+  };
+
+  const found: string[] = [];
+  for (const entry of await readdir(scene.directory, { recursive: true, withFileTypes: true })) {
+    const file = path.join(entry.parentPath, entry.name);
+    if (entry.isFile() && (await holdsSecret(file))) found.push(path.relative(scene.directory, file));
+  }
+  // Where it belongs, and nowhere else: this also shows that it would be found.
+  expect(found.toSorted()).toEqual(['node-1', 'node-2', 'node-3'].map((node) => `control-plane/${node}/pki/sa.key`));
+});
+
 /** Adds a key of its own again and again, as another tool would, until told to stop. */
 async function raceForTheJwks(target: AzureBlobPublisher, signal: AbortSignal): Promise<readonly string[]> {
   const kids: string[] = [];

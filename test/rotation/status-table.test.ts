@@ -46,10 +46,10 @@ Possible now: pause, rollBack
 | Untrusting |  |
 | Retiring |  |
 
-| key | role |
+| role | key |
 |---|---|
-| \`former-kid\` (version 1) | active |
-| \`next-kid\` (version 2) | next |`,
+| active | \`former-kid\` (version 1) |
+| next | \`next-kid\` (version 2) |`,
     );
   });
 

@@ -53,7 +53,9 @@ describe('worker versioning', () => {
     const [first, next] = await Promise.all([bundle(), bundle('next-version.ts')]);
 
     const old = await startWorker(dev, {
-      ...{ taskQueue, activities, workflowBundle: first },
+      taskQueue,
+      activities,
+      workflowBundle: first,
       workerDeploymentOptions: await versionOf('0.1.0-aaaa'),
     });
     await makeCurrent('0.1.0-aaaa');
@@ -65,7 +67,9 @@ describe('worker versioning', () => {
     await old.stop();
 
     const successor = await startWorker(dev, {
-      ...{ taskQueue, activities, workflowBundle: next },
+      taskQueue,
+      activities,
+      workflowBundle: next,
       workerDeploymentOptions: await versionOf('0.2.0-bbbb'),
     });
     try {
