@@ -49,6 +49,6 @@ test.for([
 async function expectOwnJwksLikeTheApiServers({ controlPlane }: Scene): Promise<void> {
   const client = new KubeClient(await loadKubeConfig(controlPlane.adminKubeconfigPath));
   const { pkiDirectory } = controlPlane.nodes[0]!;
-  const keys = parsePublicKeys(await readFile(path.join(pkiDirectory, 'sa.pub'), 'utf8'), 'sa.pub').map(toJwk);
-  expect(await client.read('/openid/v1/jwks')).toBe(JSON.stringify({ keys }));
+  const ours = parsePublicKeys(await readFile(path.join(pkiDirectory, 'sa.pub'), 'utf8'), 'sa.pub').map(toJwk);
+  expect(await client.read('/openid/v1/jwks')).toBe(JSON.stringify({ keys: ours }));
 }
