@@ -16,6 +16,15 @@ export interface RotationAnswer {
   readonly status: RotationStatus;
   /** Of the probes that run now, from their heartbeat; null where none run. */
   readonly probes: ProbeCounts | null;
+  /** Transient trouble: what is being tried again, by itself. */
+  readonly retrying: readonly Retry[];
+}
+
+export interface Retry {
+  readonly activity: string;
+  readonly attempt: number;
+  /** Why the last attempt failed. */
+  readonly reason: string;
 }
 
 /**
@@ -27,7 +36,7 @@ export async function askRotation(handle: RotationHandle): Promise<RotationAnswe
   const { name } = description.status;
   if (name !== 'RUNNING' && name !== 'COMPLETED') await resultOf(handle);
   try {
-    return { status: await handle.query(statusQuery), probes: probesOf(description) };
+    return { status: await handle.query(statusQuery), probes: probesOf(description), retrying: retriesOf(description) };
   } catch (cause) {
     if (!isGrpcServiceError(cause) && !(cause instanceof QueryNotRegisteredError)) throw cause;
     throw new KeyturnError('TEMPORAL_UNREACHABLE', `No worker answers for ${handle.workflowId}`, {
@@ -60,4 +69,18 @@ function probesOf({ raw }: WorkflowExecutionDescription): ProbeCounts | null {
   const probing = raw.pendingActivities?.find(({ activityType }) => activityType?.name === 'probeTokens');
   const payload = probing?.heartbeatDetails?.payloads?.[0];
   return payload ? defaultPayloadConverter.fromPayload<ProbeCounts | null>(payload) : null;
+}
+
+function retriesOf({ raw }: WorkflowExecutionDescription): readonly Retry[] {
+  return (raw.pendingActivities ?? []).flatMap(({ activityType, attempt, lastFailure }) =>
+    lastFailure == null
+      ? []
+      : [
+          {
+            activity: activityType?.name ?? '',
+            attempt: attempt ?? 1,
+            reason: lastFailure.message ?? 'no reason given',
+          },
+        ],
+  );
 }

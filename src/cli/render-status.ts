@@ -1,4 +1,5 @@
 // A rotation's status as text for a terminal.
+import type { RotationAnswer } from './ask-rotation.ts';
 import { formatDuration } from '../rotation/duration.ts';
 import { PHASES, type Phase } from '../rotation/phase.ts';
 import type { ProbeCounts } from '../rotation/probe-counts.ts';
@@ -7,13 +8,15 @@ import type { RotationStatus, StepStatus } from '../rotation/status.ts';
 const MARK = { todo: '·', running: '▶', done: '✓', undone: '↩' } as const;
 
 /** @param nowMs for the time that is left of a wait */
-export function renderStatus(status: RotationStatus, probes: ProbeCounts | null, nowMs: number): string {
+export function renderStatus({ status, probes, retrying }: RotationAnswer, nowMs: number): string {
   const lines = [`${status.cluster}  rotation ${status.rotationId}  ${status.state} in ${status.phase}`];
   for (const { kid, alg, role, version } of status.keys)
     lines.push(`  key ${kid} (${alg}, version ${version})  ${role}`);
   for (const phase of PHASES) lines.push(phaseLine(phase, status));
   if (status.wait !== null) lines.push(`  waiting: ${status.wait.reason}${remaining(status.wait.until, nowMs)}`);
   if (status.held !== null) lines.push(`  HELD at ${status.held.step} (${status.held.code}): ${status.held.message}`);
+  for (const { activity, attempt, reason } of retrying)
+    lines.push(`  trying again: ${activity}, attempt ${attempt}: ${reason}`);
   if (probes !== null) lines.push(`  ${renderProbes(probes)}`);
   if (status.possible.length > 0) lines.push(`  possible now: ${status.possible.join(', ')}`);
   return lines.join('\n');

@@ -27,10 +27,11 @@ export function statusCommand(): Command {
     .action(async (cluster: string | undefined, _: unknown, command: Command) => {
       const options = command.optsWithGlobals<StatusOptions>();
       const handle = await findRotation(await connectClient(), selection(cluster, options));
-      const { status, probes } = await askRotation(handle);
+      const answer = await askRotation(handle);
+      const { status } = answer;
       process.exitCode = exitCodeOf(status);
       if (options.format === 'gkectl') print(status.gkectl, renderGkectl(status), options);
-      else print(status, renderStatus(status, probes, Date.now()), options);
+      else print(status, renderStatus(answer, Date.now()), options);
     });
 }
 
@@ -49,11 +50,11 @@ export function watchCommand(): Command {
 async function watch(handle: RotationHandle, { json = false }: StatusOptions): Promise<number> {
   let shown = '';
   for (;;) {
-    const { status, probes } = await askRotation(handle);
-    const text = json ? JSON.stringify(status) : renderStatus(status, probes, Date.now());
+    const answer = await askRotation(handle);
+    const text = json ? JSON.stringify(answer.status) : renderStatus(answer, Date.now());
     if (text !== shown) process.stdout.write(process.stdout.isTTY && !json ? `\x1b[2J\x1b[H${text}\n` : `${text}\n`);
     shown = text;
-    const code = exitCodeOf(status);
+    const code = exitCodeOf(answer.status);
     if (code !== EXIT.waiting) return code;
     await sleep(REFRESH_MS);
   }

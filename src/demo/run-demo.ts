@@ -88,7 +88,7 @@ async function showProgress(handle: RotationHandle, signal: AbortSignal): Promis
     const answer = await askRotation(handle).catch(() => null);
     const status = answer?.status ?? null;
     if (answer !== null && status !== null && process.stdout.isTTY) {
-      const text = renderStatus(status, answer.probes, Date.now());
+      const text = renderStatus(answer, Date.now());
       process.stdout.write(`${height > 0 ? `\x1b[${height}A\x1b[J` : ''}${text}\n`);
       height = text.split('\n').length;
     } else if (status !== null) {
