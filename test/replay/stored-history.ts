@@ -24,8 +24,9 @@ export function readHistory(name: string): History {
   return HistoryMessage.fromObject(JSON.parse(readFileSync(path.join(STORED_HISTORIES, `${name}.json`), 'utf8')));
 }
 
+/** Without the paths of the machine that recorded it, which stand in stack traces. */
 export function historyToText(history: History): string {
-  return `${JSON.stringify(history, null, 1)}\n`;
+  return `${JSON.stringify(history, null, 1)}\n`.replaceAll(`${process.cwd()}/`, '');
 }
 
 /** As the server counts it. */
