@@ -3,6 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { Holder } from '../cluster-lock/port.ts';
 import { KeyturnError } from '../errors.ts';
 import type { StepControl } from '../platforms/port.ts';
+import type { KeyRef } from '../rotation/key.ts';
 import { makePlan, type Plan } from '../rotation/plan.ts';
 import { findBlockers, findFormer, type PreflightFacts } from '../rotation/preflight.ts';
 import { isUnfinished, type RotationRecord } from '../rotation/record.ts';
@@ -87,10 +88,7 @@ export function planFor(
   adapters: Pick<ClusterAdapters, 'name' | 'platform'>,
   policies: ClusterPolicies,
   facts: PreflightFacts,
-): {
-  readonly plan: Plan;
-  readonly former: { readonly kid: string; readonly alg: NonNullable<PreflightFacts['nextAlg']> };
-} {
+): { readonly plan: Plan; readonly former: KeyRef } {
   const blockers = findBlockers(facts);
   const former = findFormer(facts);
   if (blockers.length > 0 || former === null || 'refused' in facts.drain) throw refusal(adapters.name, blockers);

@@ -307,7 +307,7 @@ describe('the controller manager', () => {
       scene.world.node.controllerManager.startTime = async () => undefined;
       const change = await steps.switchControllerManager(scene);
       expect(change.changed).toBe(true);
-      expect(change.proof).toContain('cannot be asked from here since when it runs, so Verifying proves the leader by');
+      expect(change.proof).toContain('cannot be asked from here since when it runs, so Pruning proves the leader by');
     },
   );
 });
