@@ -88,6 +88,9 @@ test('before anything was set up, doctor says what is not there and what is not 
     'warn task queue keyturn: no worker serves it: start keyturn worker',
     'warn cluster demo: active key: age unknown: no completed rotation on record; policies.maxKeyAge is 30d',
     'warn cluster demo: last rotation: no rotation on record',
+    expect.stringMatching(
+      /^warn search attributes: Temporal does not know them yet: start keyturn worker, or temporal operator /,
+    ),
     'warn cluster demo: has no schedule: its key is rotated only when a person starts it',
   ]);
   expect(code).toBe(0);
@@ -97,6 +100,7 @@ test('before anything was set up, doctor says what is not there and what is not 
     found: expect.stringMatching(/^namespace default answers; server 1\.\d+\.\d+$/) as string,
   });
   expect(all).toContainEqual({ level: 'ok', what: 'cluster demo: lock', found: 'free' });
+  expect(all).toContainEqual({ level: 'ok', what: 'notifications', found: "the worker's log only" });
   expect(all).toContainEqual({ level: 'ok', what: 'cluster demo: leftovers', found: 'none' });
 });
 
@@ -111,6 +115,7 @@ test('with a schedule in the file, a missing worker and a missing schedule are f
     'fail task queue keyturn: no worker serves it: start keyturn worker',
     expect.stringMatching(/^fail cluster demo: active key: 40d.* old, overdue by 10d.*: policies.maxKeyAge is 30d$/),
     expect.stringMatching(/^fail cluster demo: last rotation: ended 40d.* ago, more than policies.maxKeyAge of 30d$/),
+    expect.stringMatching(/^warn search attributes: /),
     'fail schedule keyturn/quarterly: stands in keyturn.yaml but not in Temporal: run keyturn schedule apply',
   ]);
   expect(code).toBe(1);
