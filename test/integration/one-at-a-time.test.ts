@@ -1,6 +1,6 @@
 // One change of a cluster at a time, however it was started; what a run that is gone left is taken up with the same new key.
 import { setTimeout as sleep } from 'node:timers/promises';
-import { Client } from '@temporalio/client';
+import { Client, ScheduleOverlapPolicy } from '@temporalio/client';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { rotateSigningKey } from '../../src/workflows/index.ts';
 import { statusQuery } from '../../src/workflows/messages.ts';
@@ -13,16 +13,8 @@ beforeAll(async () => {
 });
 afterAll(async () => scene?.close());
 
-test('of three that are started at once, by different ids, one rotates and the others end at once with who holds the cluster', async () => {
-  const handles = await Promise.all(
-    ['rotate-signing-key/demo', 'started-from-the-ui', 'quarterly-2026-11-23T00:00:00Z'].map((workflowId) =>
-      scene.client.workflow.start<typeof rotateSigningKey>('rotateSigningKey', {
-        workflowId,
-        taskQueue: 'keyturn',
-        args: [{}],
-      }),
-    ),
-  );
+test('of three that the CLI, the UI and a schedule start at once, one rotates and the others end at once with who holds the cluster', async () => {
+  const handles = await Promise.all([rotate(scene), startAsTheUiDoes(), startAsAScheduleDoes()]);
   const audits = await Promise.all(handles.map((handle) => handle.result()));
 
   const outcomes = audits.map(({ outcome }) => outcome).toSorted();
@@ -66,6 +58,38 @@ test('a namespace that was deleted in the middle of a rotation holds nothing', a
   expect(audit.keys.map(({ kid }) => kid)).toEqual(keys.map(({ kid }) => kid));
   expect((await readPublicJwks(scene)).kids).toEqual([audit.keys[1]?.kid]);
 });
+
+/** With an ID of its own, and an input box that was left empty. */
+function startAsTheUiDoes() {
+  return scene.client.workflow.start<typeof rotateSigningKey>('rotateSigningKey', {
+    workflowId: 'started-from-the-ui',
+    taskQueue: 'keyturn',
+    args: [null],
+  });
+}
+
+/** A real schedule, triggered now; Temporal gives the run its ID. */
+async function startAsAScheduleDoes() {
+  const schedule = await scene.client.schedule.create({
+    scheduleId: 'quarterly',
+    spec: {},
+    action: {
+      type: 'startWorkflow',
+      workflowType: 'rotateSigningKey',
+      workflowId: 'quarterly',
+      taskQueue: 'keyturn',
+      args: [{ cluster: scene.cluster }],
+    },
+  });
+  await schedule.trigger(ScheduleOverlapPolicy.BUFFER_ONE);
+  for (const giveUpAt = Date.now() + 30_000; Date.now() < giveUpAt; await sleep(50)) {
+    const started = (await schedule.describe()).info.recentActions[0]?.action.workflow;
+    if (started !== undefined) {
+      return scene.client.workflow.getHandle<typeof rotateSigningKey>(started.workflowId, started.firstExecutionRunId);
+    }
+  }
+  throw new Error('the schedule started nothing');
+}
 
 /** A client for a namespace that is made for the test. */
 async function namespace(name: string): Promise<Client> {

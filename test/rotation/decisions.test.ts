@@ -12,10 +12,15 @@ const base: Situation = {
 const back = { rollingBack: true } as const;
 const final = { phase: 'Untrusting', canRollBack: false } as const;
 
-/** Every state that a rotation can be in, and exactly what is accepted there. */
+/** Every phase and every state that a rotation can be in, and exactly what is accepted there. */
 const TABLE: readonly (readonly [string, Partial<Situation>, accepted: string])[] = [
   ['preflight', { state: 'preflight', phase: 'Preflight' }, ''],
-  ['running', {}, 'pause rollBack changeDrain abort'],
+  ['staging', { phase: 'Staging' }, 'pause rollBack changeDrain abort'],
+  ['publishing', { phase: 'Publishing' }, 'pause rollBack changeDrain abort'],
+  ['trusting', {}, 'pause rollBack changeDrain abort'],
+  ['signing', { phase: 'Signing' }, 'pause rollBack changeDrain abort'],
+  ['verifying', { phase: 'Verifying' }, 'pause rollBack changeDrain abort'],
+  ['refreshing', { phase: 'Refreshing' }, 'pause rollBack changeDrain abort'],
   ['running, to be paused', { paused: true }, 'resume rollBack changeDrain abort'],
   [
     'waiting for relying parties',
