@@ -10,6 +10,15 @@ import { goModuleSum, versions, wheelSha256 } from './versions.ts';
 const system = platform();
 const machine = arch() === 'x64' ? 'amd64' : arch();
 
+/** All that come from the same Go module. */
+const kubernetesPrograms = [
+  'kube-apiserver',
+  'kube-controller-manager',
+  'kube-scheduler',
+  'kubelet',
+  'kubeadm',
+] as const;
+
 export const catalog: Readonly<Record<ComponentName, Component>> = {
   temporal: {
     name: 'temporal',
@@ -33,6 +42,9 @@ export const catalog: Readonly<Record<ComponentName, Component>> = {
   },
   'kube-apiserver': kubernetes('kube-apiserver'),
   'kube-controller-manager': kubernetes('kube-controller-manager'),
+  'kube-scheduler': kubernetes('kube-scheduler'),
+  kubelet: kubernetes('kubelet'),
+  kubeadm: kubernetes('kubeadm', ['version', '-o', 'short']),
   etcd: {
     name: 'etcd',
     version: versions.etcd,
@@ -43,7 +55,7 @@ export const catalog: Readonly<Record<ComponentName, Component>> = {
   },
 };
 
-function kubernetes(name: 'kube-apiserver' | 'kube-controller-manager'): Component {
+function kubernetes(name: (typeof kubernetesPrograms)[number], versionArguments = ['--version']): Component {
   const version = versions[name];
   const linkerValues = [
     `gitVersion=v${version}`,
@@ -54,8 +66,8 @@ function kubernetes(name: 'kube-apiserver' | 'kube-controller-manager'): Compone
   return {
     name,
     version,
-    versionArguments: ['--version'],
-    // The two must not differ by a minor version, and each can come from elsewhere.
+    versionArguments,
+    // They must not differ by a minor version, and each can come from elsewhere.
     suits: (found) => minor(found) === minor(version),
     sources: [
       officialDownload({ url, checksumUrl: `${url}.sha256` }),
@@ -64,7 +76,7 @@ function kubernetes(name: 'kube-apiserver' | 'kube-controller-manager'): Compone
         version: `v${version}`,
         sum: goModuleSum['k8s.io/kubernetes'],
         package: `k8s.io/kubernetes/cmd/${name}`,
-        imports: ['k8s.io/kubernetes/cmd/kube-apiserver', 'k8s.io/kubernetes/cmd/kube-controller-manager'],
+        imports: kubernetesPrograms.map((program) => `k8s.io/kubernetes/cmd/${program}`),
         linkerValues: linkerValues.map((value) => `k8s.io/component-base/version.${value}`),
         stagingVersion: `v0${version.slice(1)}`,
       }),

@@ -6,6 +6,9 @@ export const versions = {
   'temporal-test-server': '1.40.0',
   'kube-apiserver': '1.37.2',
   'kube-controller-manager': '1.37.2',
+  'kube-scheduler': '1.37.2',
+  kubelet: '1.37.2',
+  kubeadm: '1.37.2',
   etcd: '3.6.13',
 } as const;
 
