@@ -5,7 +5,7 @@ import {
   WorkflowFailedError,
   type WorkflowExecutionDescription,
 } from '@temporalio/client';
-import { ApplicationFailure, defaultPayloadConverter } from '@temporalio/common';
+import { ApplicationFailure, type LoadedDataConverter, type Payload } from '@temporalio/common';
 import { KeyturnError } from '../errors.ts';
 import type { ProbeCounts } from '../rotation/probe-counts.ts';
 import type { RotationStatus } from '../rotation/status.ts';
@@ -35,8 +35,13 @@ export async function askRotation(handle: RotationHandle): Promise<RotationAnswe
   const description = await handle.describe();
   const { name } = description.status;
   if (name !== 'RUNNING' && name !== 'COMPLETED') await resultOf(handle);
+  const { loadedDataConverter } = handle.client.options;
+  const [probes, retrying] = await Promise.all([
+    probesOf(description, loadedDataConverter),
+    retriesOf(description, loadedDataConverter),
+  ]);
   try {
-    return { status: await handle.query(statusQuery), probes: probesOf(description), retrying: retriesOf(description) };
+    return { status: await handle.query(statusQuery), probes, retrying };
   } catch (cause) {
     if (!isGrpcServiceError(cause) && !(cause instanceof QueryNotRegisteredError)) throw cause;
     throw new KeyturnError('TEMPORAL_UNREACHABLE', `No worker answers for ${handle.workflowId}`, {
@@ -65,22 +70,31 @@ export async function resultOf(handle: RotationHandle) {
   }
 }
 
-function probesOf({ raw }: WorkflowExecutionDescription): ProbeCounts | null {
+async function probesOf(
+  { raw }: WorkflowExecutionDescription,
+  converter: LoadedDataConverter,
+): Promise<ProbeCounts | null> {
   const probing = raw.pendingActivities?.find(({ activityType }) => activityType?.name === 'probeTokens');
   const payload = probing?.heartbeatDetails?.payloads?.[0];
-  return payload ? defaultPayloadConverter.fromPayload<ProbeCounts | null>(payload) : null;
+  return payload ? decode<ProbeCounts | null>(payload, converter) : null;
 }
 
-function retriesOf({ raw }: WorkflowExecutionDescription): readonly Retry[] {
-  return (raw.pendingActivities ?? []).flatMap(({ activityType, attempt, lastFailure }) =>
-    lastFailure == null
-      ? []
-      : [
-          {
-            activity: activityType?.name ?? '',
-            attempt: attempt ?? 1,
-            reason: lastFailure.message ?? 'no reason given',
-          },
-        ],
+function retriesOf({ raw }: WorkflowExecutionDescription, converter: LoadedDataConverter): Promise<readonly Retry[]> {
+  const failing = (raw.pendingActivities ?? []).filter(({ lastFailure }) => lastFailure != null);
+  return Promise.all(
+    failing.map(async ({ activityType, attempt, lastFailure }) => {
+      const encrypted = lastFailure?.encodedAttributes;
+      const { message } = encrypted
+        ? await decode<{ message?: string }>(encrypted, converter)
+        : { message: lastFailure?.message };
+      return { activity: activityType?.name ?? '', attempt: attempt ?? 1, reason: message ?? 'no reason given' };
+    }),
   );
+}
+
+/** What the description has is as the server stores it. */
+async function decode<T>(payload: Payload, { payloadCodecs, payloadConverter }: LoadedDataConverter): Promise<T> {
+  let decoded = payload;
+  for (const codec of payloadCodecs.toReversed()) [decoded = decoded] = await codec.decode([decoded]);
+  return payloadConverter.fromPayload<T>(decoded);
 }

@@ -1,6 +1,7 @@
 // The commands of `keyturn`.
 import { Command } from 'commander';
 import { packageVersion } from '../worker/package-version.ts';
+import { codecServerCommand } from './codec-server.ts';
 import { completionCommand } from './completion.ts';
 import { decisionCommands } from './decide.ts';
 import { doctorCommand } from './doctor.ts';
@@ -26,6 +27,7 @@ export function createProgram(): Command {
   program.addCommand(scheduleCommand());
   program.addCommand(doctorCommand());
   program.addCommand(jwksCommand());
+  program.addCommand(codecServerCommand());
   program.addCommand(completionCommand());
   return program;
 }

@@ -2,14 +2,16 @@
 import { Client, Connection } from '@temporalio/client';
 import { loadClientConnectConfig } from '@temporalio/envconfig';
 import { KeyturnError } from '../errors.ts';
+import { readDataConverter } from './payload-encryption.ts';
 
 type ConnectConfig = ReturnType<typeof loadClientConnectConfig>;
 
-/** @throws CONFIG_INVALID where the profile cannot be read, TEMPORAL_UNREACHABLE */
+/** @throws CONFIG_INVALID where the profile or the payload keys cannot be read, TEMPORAL_UNREACHABLE */
 export async function connectClient(): Promise<Client> {
   const { connectionOptions, namespace = 'default' } = readConnectConfig();
+  const dataConverter = await readDataConverter();
   const connection = await reachTemporal(() => Connection.connect({ connectTimeout: '10 s', ...connectionOptions }));
-  return new Client({ connection, namespace });
+  return new Client({ connection, namespace, ...(dataConverter === null ? {} : { dataConverter }) });
 }
 
 /** @throws CONFIG_INVALID where the profile cannot be read */

@@ -12,6 +12,7 @@ import { composeCluster } from './compose-cluster.ts';
 import { composeNotifier } from './compose-notifier.ts';
 import { connectClient, reachTemporal, readConnectConfig } from './connect-temporal.ts';
 import { areKnown, registerSearchAttributes } from './register-search-attributes.ts';
+import { readDataConverter } from './payload-encryption.ts';
 import { serveMetrics } from './telemetry.ts';
 import { tellKeyAges } from './tell-key-ages.ts';
 import { currentVersionCommand, deploymentOf } from './versioning.ts';
@@ -50,6 +51,7 @@ async function createWorker({ config, client, native }: WorkerParts): Promise<Wo
   const notifier = await composeNotifier(config);
   let isSearchable = await registerSearchAttributes({ client, logger, sleep });
   const deployment = await deploymentOf(config);
+  const dataConverter = await readDataConverter();
   if (deployment !== null) {
     const makeCurrent = currentVersionCommand(deployment, namespace);
     logger.info(`This build gets rotations to do once it is current: ${makeCurrent}`);
@@ -59,6 +61,7 @@ async function createWorker({ config, client, native }: WorkerParts): Promise<Wo
     namespace,
     taskQueue: config.taskQueue,
     workflowsPath,
+    ...(dataConverter === null ? {} : { dataConverter }),
     activities: createActivities({
       findCluster: (name) => {
         const cluster = findCluster(config, name);

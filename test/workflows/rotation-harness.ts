@@ -10,6 +10,7 @@ import {
   Worker,
   type WorkflowBundleWithSourceMap,
 } from '@temporalio/worker';
+import type { DataConverter } from '@temporalio/common';
 import type { RotationInput } from '../../src/activities/contract.ts';
 import { catalog } from '../../src/demo/components/catalog.ts';
 import { getComponent } from '../../src/demo/components/get-component.ts';
@@ -106,6 +107,11 @@ export class RotationHarness {
 
 export async function bundleWorkflows(
   workflowsPath = path.join(import.meta.dirname, '../../src/workflows/index.ts'),
+  { failureConverterPath }: DataConverter = {},
 ): Promise<WorkflowBundleWithSourceMap> {
-  return bundleWorkflowCode({ workflowsPath, logger: new DefaultLogger('ERROR') });
+  return bundleWorkflowCode({
+    workflowsPath,
+    ...(failureConverterPath === undefined ? {} : { failureConverterPath }),
+    logger: new DefaultLogger('ERROR'),
+  });
 }

@@ -54,7 +54,10 @@ export interface RunningWorker {
 
 export async function startWorker(
   { native }: DevServer,
-  options: Pick<WorkerOptions, 'taskQueue' | 'activities' | 'workflowBundle' | 'workerDeploymentOptions'>,
+  options: Pick<
+    WorkerOptions,
+    'taskQueue' | 'activities' | 'workflowBundle' | 'workerDeploymentOptions' | 'dataConverter'
+  >,
 ): Promise<RunningWorker> {
   const worker = await Worker.create({
     connection: native,
