@@ -1,0 +1,50 @@
+// Makes what is published, in release/: the package, its software bill of materials (CycloneDX), and their checksums.
+// The folder from which it is made must be as committed, and node_modules as the lockfile says.
+import { execFileSync } from 'node:child_process';
+import { createHash } from 'node:crypto';
+import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+
+const root = join(import.meta.dirname, '..');
+const release = join(root, 'release');
+
+function run(command: string, ...args: string[]): string {
+  return execFileSync(command, args, {
+    cwd: root,
+    encoding: 'utf8',
+    stdio: ['ignore', 'pipe', 'inherit'],
+    maxBuffer: 2 ** 26,
+  });
+}
+
+const changed = run('git', 'status', '--porcelain');
+if (changed !== '') {
+  console.error(`Not released: these files are not as committed.\n${changed}`);
+  process.exit(1);
+}
+// Fails where a package is missing, superfluous, or of another version than the lockfile says.
+run('npm', 'ls', '--all', '--omit=dev');
+
+await rm(release, { recursive: true, force: true });
+await mkdir(release);
+run('npm', 'run', 'build');
+const [packed] = JSON.parse(run('npm', 'pack', '--json', '--ignore-scripts', '--pack-destination', release)) as [
+  { filename: string },
+];
+
+const bill = JSON.parse(run('npm', 'sbom', '--omit=dev', '--sbom-format=cyclonedx')) as {
+  metadata: { component: { name: string } };
+};
+// npm takes the folder's name.
+bill.metadata.component.name = 'keyturn';
+const billName = packed.filename.replace(/\.tgz$/, '.cdx.json');
+await writeFile(join(release, billName), `${JSON.stringify(bill, null, 2)}\n`);
+
+const sums = await Promise.all(
+  [packed.filename, billName].map(async (name) => {
+    const hash = createHash('sha256').update(await readFile(join(release, name)));
+    return `${hash.digest('hex')}  ${name}\n`;
+  }),
+);
+await writeFile(join(release, 'SHA256SUMS'), sums.join(''));
+console.log(`release/:\n${sums.join('')}`);
