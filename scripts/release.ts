@@ -30,13 +30,10 @@ const [packed] = JSON.parse(run('npm', 'pack', '--json', '--ignore-scripts', '--
   { filename: string },
 ];
 
-const bill = JSON.parse(run('npm', 'sbom', '--package-lock-only', '--omit=dev', '--sbom-format=cyclonedx')) as {
-  metadata: { component: { name: string } };
-};
-// npm takes the folder's name.
-bill.metadata.component.name = 'keyturn';
+// From the lockfile: what the package's users get, whatever else lies in node_modules here.
 const billName = packed.filename.replace(/\.tgz$/, '.cdx.json');
-await writeFile(join(release, billName), `${JSON.stringify(bill, null, 2)}\n`);
+const lockfileOnly = ['--package-lock-only', '--omit', 'dev', '--output-reproducible'];
+run('npx', '--no', 'cyclonedx-npm', '--', ...lockfileOnly, '--output-file', join(release, billName));
 
 const sums = await Promise.all(
   [packed.filename, billName].map(async (name) => {
