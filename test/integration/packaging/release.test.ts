@@ -20,6 +20,14 @@ beforeAll(() => {
 });
 afterAll(() => rmSync(clone, { recursive: true }));
 
+interface Component {
+  readonly purl: string;
+  /** Packages that lie in its own node_modules. */
+  readonly components?: readonly Component[];
+}
+const flatten = (components: readonly Component[]): Component[] =>
+  components.flatMap((component) => [component, ...flatten(component.components ?? [])]);
+
 const release = () =>
   execFileSync(process.execPath, ['scripts/release.ts'], { cwd: clone, encoding: 'utf8', stdio: 'pipe' });
 
@@ -32,11 +40,11 @@ it('has every dependency in the bill of materials, with its version', () => {
     expect(createHash('sha256').update(read(name)).digest('hex')).toBe(sum);
   }
   const bill = JSON.parse(read('keyturn-0.1.0.cdx.json').toString()) as {
-    metadata: { component: { purl: string } };
-    components: { purl: string }[];
+    metadata: { component: Component };
+    components: Component[];
   };
   expect(bill.metadata.component.purl).toMatch(/^pkg:npm\/keyturn@0\.1\.0/);
-  const listed = bill.components.map(({ purl }) => decodeURIComponent(purl.replace(/\?.*/, '')));
+  const listed = flatten(bill.components).map(({ purl }) => decodeURIComponent(purl.replace(/\?.*/, '')));
   const lockfile = JSON.parse(readFileSync(path.join(root, 'package-lock.json'), 'utf8')) as {
     packages: Record<
       string,
