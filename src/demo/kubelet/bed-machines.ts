@@ -9,7 +9,7 @@ import { BedNode } from './bed-node.ts';
 import type { BedPrograms, KubeletBedOptions } from './bed-options.ts';
 import { type BedRecord, cgroupOf, forgetBed, registerBed } from './bed-registry.ts';
 import { whyNoKubeletBed } from './bed-requirements.ts';
-import { makeImageArchive } from './container-images.ts';
+import { getImageStore } from './image-store.ts';
 import { removeCgroup } from './node-cgroups.ts';
 import { BedSsh } from './node-sshd.ts';
 
@@ -22,7 +22,7 @@ export class BedMachines {
   readonly #directory: string;
   readonly #record: BedRecord;
   readonly #programs: BedPrograms;
-  readonly #imageArchive: string;
+  readonly #imageStore: string;
   #nodes: readonly BedNode[] = [];
   #lastNumber = 0;
 
@@ -32,11 +32,11 @@ export class BedMachines {
     if (reason !== undefined) throw new Error(reason);
     const { directory, onProgress = () => undefined } = options;
     const programs = options.programs ?? (await getPrograms(onProgress));
-    const imageArchive = await makeImageArchive(programs, onProgress);
+    const imageStore = await getImageStore(programs, onProgress);
     await mkdir(directory, { recursive: true });
     const ssh = await BedSsh.create(join(directory, 'ssh'));
     const record = await registerBed(directory);
-    const machines = new BedMachines(directory, record, programs, imageArchive, ssh);
+    const machines = new BedMachines(directory, record, programs, imageStore, ssh);
     try {
       await machines.network.start(directory);
       return machines;
@@ -46,11 +46,11 @@ export class BedMachines {
     }
   }
 
-  private constructor(directory: string, record: BedRecord, programs: BedPrograms, imageArchive: string, ssh: BedSsh) {
+  private constructor(directory: string, record: BedRecord, programs: BedPrograms, imageStore: string, ssh: BedSsh) {
     this.#directory = directory;
     this.#record = record;
     this.#programs = programs;
-    this.#imageArchive = imageArchive;
+    this.#imageStore = imageStore;
     this.ssh = ssh;
     this.network = new BedNetwork(record.id, record.subnet);
   }
@@ -72,8 +72,8 @@ export class BedMachines {
     await this.ssh.writeClientFiles(this.#nodes);
     await allSettled(
       added.map(async (node) => {
+        await node.copyImages(this.#imageStore);
         await node.boot();
-        await node.importImages(this.#imageArchive);
       }),
     );
     return added;

@@ -113,10 +113,18 @@ export function hostLinkName(bed: string): string {
   return `keyturn-${bed}`;
 }
 
-/** Nothing happens where there is none. */
+/** Settles when there is no such link, also where the kernel is removing it already. @throws Error where it stays */
 export async function removeHostLink(name: string): Promise<void> {
+  for (const giveUpAt = Date.now() + 10_000; await hasLink(name); await sleep(20)) {
+    await ip(['link', 'delete', name]).catch((error: unknown) => {
+      if (Date.now() > giveUpAt) throw error;
+    });
+  }
+}
+
+async function hasLink(name: string): Promise<boolean> {
   const links = JSON.parse(await runCommand('ip', ['-json', 'link'])) as readonly { readonly ifname: string }[];
-  if (links.some(({ ifname }) => ifname === name)) await ip(['link', 'delete', name]);
+  return links.some(({ ifname }) => ifname === name);
 }
 
 /** The first three numbers of a /24 of 172.16.0.0/12 that no route of this machine touches. @throws Error where every one is taken */

@@ -5,7 +5,8 @@ import type { CommandOutput } from '../components/run-command.ts';
 import type { GuardedProcess } from '../guarded-process.ts';
 import type { BedNetwork } from './bed-network.ts';
 import type { BedPrograms } from './bed-options.ts';
-import { importImages, startContainerd } from './containerd.ts';
+import { startContainerd } from './containerd.ts';
+import { copyImageStore } from './image-store.ts';
 import { makeCgroup, removeCgroup } from './node-cgroups.ts';
 import { NodeNamespaces } from './node-namespaces.ts';
 import type { BedSsh } from './node-sshd.ts';
@@ -75,6 +76,11 @@ export class BedNode {
     return `${this.#settings.bedCgroup}/${this.name}`;
   }
 
+  /** Gives containerd its images. Once, before the first boot. */
+  async copyImages(store: string): Promise<void> {
+    await copyImageStore(store, join(this.namespaces.diskDirectory, 'var', 'lib', 'containerd'));
+  }
+
   /** Everything but kubelet. @throws Error with what did not start */
   async boot(): Promise<void> {
     const { network, number, ssh } = this.#settings;
@@ -82,10 +88,6 @@ export class BedNode {
     await this.namespaces.boot();
     await network.attach(this.name, number, this.namespaces.initPid);
     await Promise.all([startContainerd(this.namespaces), ssh.startServer(this.namespaces, this.address)]);
-  }
-
-  async importImages(archive: string): Promise<void> {
-    await importImages(this.namespaces, archive);
   }
 
   /** Kills all of it. The disk stays. */

@@ -1,13 +1,10 @@
-// Makes the container images of a bed from programs: one docker-archive that holds all of them, kept in the components' cache.
+// Makes the container images of a bed from programs: one docker-archive that holds all of them.
 import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
-import { access, mkdir, mkdtemp, readdir, rename, rm, stat, symlink, writeFile } from 'node:fs/promises';
+import { mkdir, rename, symlink, writeFile } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
-import { defaultCacheDirectory } from '../components/component-cache.ts';
-import type { OnProgress } from '../components/component.ts';
 import { findOnPath } from '../components/find-on-path.ts';
-import { withLock } from '../components/lock-file.ts';
 import { runCommand } from '../components/run-command.ts';
 import { versions } from '../components/versions.ts';
 import type { BedPrograms } from './bed-options.ts';
@@ -19,7 +16,7 @@ export const pauseImage = 'registry.k8s.io/pause:3.10.2';
 /** For pods of Keyturn and of tests: /bin/sh and the usual small commands, all busybox. */
 export const shellImage = 'keyturn.invalid/shell:1';
 
-interface ImageSource {
+export interface ImageSource {
   readonly name: string;
   /** The program goes into /usr/local/bin; busybox goes into /bin, with a link for each of its commands. */
   readonly program: string;
@@ -32,32 +29,8 @@ interface ArchiveEntry {
   readonly Layers: readonly string[];
 }
 
-/** The path of the archive. It is made again when a program has changed. @throws Error where tar or busybox fails */
-export async function makeImageArchive(programs: BedPrograms, onProgress: OnProgress): Promise<string> {
-  const sources = await imageSources(programs);
-  const cacheDirectory = defaultCacheDirectory(process.env);
-  await mkdir(cacheDirectory, { recursive: true });
-  const file = join(cacheDirectory, `kubelet-bed-images-${await fingerprint(sources)}.tar`);
-  return withLock(
-    join(cacheDirectory, '.kubelet-bed-images.lock'),
-    async () => {
-      if (await exists(file)) return file;
-      onProgress('Making container images of the Kubernetes programs');
-      await removeFormerArchives(cacheDirectory);
-      const work = await mkdtemp(join(cacheDirectory, '.making-images-'));
-      try {
-        await writeArchive(sources, work, join(work, 'images.tar'));
-        await rename(join(work, 'images.tar'), file);
-      } finally {
-        await rm(work, { recursive: true, force: true });
-      }
-      return file;
-    },
-    (pid) => onProgress(`Waiting for process ${pid}, which is making the container images`),
-  );
-}
-
-async function imageSources(programs: BedPrograms): Promise<readonly ImageSource[]> {
+/** @throws Error where busybox is missing */
+export async function imageSources(programs: BedPrograms): Promise<readonly ImageSource[]> {
   const busybox = await findOnPath('busybox', process.env['PATH']);
   if (busybox === undefined) throw new Error('busybox is not installed');
   const kubernetes = (['kube-apiserver', 'kube-controller-manager', 'kube-scheduler'] as const).map((name) => ({
@@ -73,7 +46,8 @@ async function imageSources(programs: BedPrograms): Promise<readonly ImageSource
   ];
 }
 
-async function writeArchive(sources: readonly ImageSource[], work: string, archive: string): Promise<void> {
+/** @param work an empty folder for what is in between, as large as the archive */
+export async function writeImageArchive(sources: readonly ImageSource[], work: string, archive: string): Promise<void> {
   const entries: ArchiveEntry[] = [];
   const layers = new Map<string, string>();
   for (const { name, program, command } of sources) {
@@ -124,28 +98,4 @@ async function writeBusyboxLayer(busybox: string, work: string, layer: string): 
   await writeFile(join(root, 'etc', 'passwd'), 'root:x:0:0:root:/root:/bin/sh\n');
   await writeFile(join(root, 'etc', 'group'), 'root:x:0:\n');
   await runCommand('tar', ['-cf', layer, ...ownedByRoot, '-C', root, '.']);
-}
-
-/** Of what the images are made of, without reading the programs. */
-async function fingerprint(sources: readonly ImageSource[]): Promise<string> {
-  const facts = sources.map(async (source) => {
-    const { size, mtimeMs } = await stat(source.program);
-    return { ...source, size, mtimeMs };
-  });
-  return createHash('sha256')
-    .update(JSON.stringify(await Promise.all(facts)))
-    .digest('hex')
-    .slice(0, 16);
-}
-
-async function removeFormerArchives(cacheDirectory: string): Promise<void> {
-  const names = (await readdir(cacheDirectory)).filter((name) => name.startsWith('kubelet-bed-images-'));
-  await Promise.all(names.map((name) => rm(join(cacheDirectory, name), { force: true })));
-}
-
-async function exists(file: string): Promise<boolean> {
-  return access(file).then(
-    () => true,
-    () => false,
-  );
 }

@@ -22,11 +22,6 @@ export async function startContainerd(node: NodeNamespaces): Promise<GuardedProc
   }
 }
 
-/** @param archive a docker-archive, as the host sees it */
-export async function importImages(node: NodeNamespaces, archive: string): Promise<void> {
-  await node.run(['ctr', '--namespace', 'k8s.io', 'images', 'import', archive]);
-}
-
 async function writeConfiguration(node: NodeNamespaces): Promise<void> {
   const plugin = await findOnPath('bridge', cniPluginDirectories.join(':'));
   const pluginDirectory = dirname(plugin ?? cniPluginDirectories[0]);

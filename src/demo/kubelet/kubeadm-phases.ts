@@ -44,15 +44,28 @@ export async function makeSharedPki(nodes: readonly BedNode[], signingKey: Signi
   // kubeadm takes a pair that is there already.
   await writeFile(join(first.pkiDirectory, 'sa.key'), signingKey.privatePem, { mode: 0o600 });
   await writeFile(join(first.pkiDirectory, 'sa.pub'), signingKey.publicPem, { mode: 0o644 });
-  await phases(first, ['certs ca', 'certs front-proxy-ca', 'certs etcd-ca']);
+  await phases(first, ['certs all']);
   await Promise.all(others.map((node) => node.copySharedPki(first)));
 }
 
-/** Everything that a node needs before its kubelet starts. */
+/** What the first nodes do by themselves at another time, or in another way. */
+const skipped = [
+  'preflight', // looks for what belongs to the machine: swap, kernel modules, the version of containerd
+  'etcd',
+  'wait-control-plane',
+  'upload-config',
+  'upload-certs',
+  'mark-control-plane',
+  'bootstrap-token',
+  'kubelet-finalize',
+  'addon',
+  'show-join-command',
+];
+
+/** Everything that a node needs before its kubelet starts: certificates, kubeconfigs, manifests, kubelet's configuration. */
 export async function makeNodeFiles(node: BedNode): Promise<void> {
-  await phases(node, ['certs all', 'kubeconfig all']);
   await phases(node, ['etcd local'], etcdFile);
-  await phases(node, ['control-plane all', 'kubelet-start']);
+  await node.namespaces.run(['kubeadm', 'init', '--config', initFile, `--skip-phases=${skipped.join(',')}`]);
 }
 
 /** What `kubeadm init` writes into a cluster whose API server serves: its configuration, bootstrap tokens, and the administrators' rights. */
