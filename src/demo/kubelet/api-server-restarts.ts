@@ -33,16 +33,16 @@ export class ApiServerRestarts {
   }
 
   async #watch(): Promise<void> {
-    let known = await this.#containers();
+    const known = new Set(await this.#containers());
     let stoppedAt: number | undefined;
     while (this.#isWatching) {
       const answer = await probeHttps({ url: this.#readyzUrl, caPem: this.#caPem, timeoutMs });
       if (answer !== 200) stoppedAt ??= Date.now();
       else if (stoppedAt !== undefined) {
         // Being out of reach for a while is no restart.
-        const containers = await this.#containers();
-        if (containers !== known) this.#restarts.push({ stoppedAt, readyAt: Date.now() });
-        known = containers;
+        const started = (await this.#containers()).filter((name) => !known.has(name));
+        if (started.length > 0) this.#restarts.push({ stoppedAt, readyAt: Date.now() });
+        for (const name of started) known.add(name);
         stoppedAt = undefined;
       }
       await sleep(pollMs, undefined, { ref: false });
@@ -50,12 +50,14 @@ export class ApiServerRestarts {
   }
 
   /** kubelet begins a log for each container that it starts, in a folder per pod: their names tell one process from the next. */
-  async #containers(): Promise<string> {
-    const pods = (await readdir(this.#podLogs)).filter((name) => name.startsWith('kube-system_kube-apiserver-'));
-    const logs = pods.map(async (pod) => {
-      const names = await readdir(join(this.#podLogs, pod, 'kube-apiserver')).catch(() => []);
-      return names.filter((name) => name.endsWith('.log')).map((name) => `${pod}/${name}`);
-    });
-    return (await Promise.all(logs)).flat().toSorted().join(' ');
+  async #containers(): Promise<readonly string[]> {
+    const pods = await readdir(this.#podLogs).catch(() => []);
+    const logs = pods
+      .filter((name) => name.startsWith('kube-system_kube-apiserver-'))
+      .map(async (pod) => {
+        const names = await readdir(join(this.#podLogs, pod, 'kube-apiserver')).catch(() => []);
+        return names.filter((name) => name.endsWith('.log')).map((name) => `${pod}/${name}`);
+      });
+    return (await Promise.all(logs)).flat();
   }
 }

@@ -93,7 +93,9 @@ export async function makeCluster(machines: BedMachines, options: KubeletBedOpti
 
 /** @throws Error that names the logs */
 export async function waitUntilReady(node: BedNode, caPem: string): Promise<void> {
-  const wait = { timeoutMs: readyTimeoutMs };
+  const ended = new AbortController();
+  void node.whenKubeletEnds().then(() => ended.abort(new Error('kubelet ended')));
+  const wait = { timeoutMs: readyTimeoutMs, signal: ended.signal };
   try {
     await waitForHttps({ url: `${node.apiServerUrl}/readyz`, caPem }, wait);
     // Its serving certificate is one that it made for itself.

@@ -55,6 +55,10 @@ export class BedMachines {
     this.network = new BedNetwork(record.id, record.subnet);
   }
 
+  get id(): string {
+    return this.#record.id;
+  }
+
   get nodes(): readonly BedNode[] {
     return this.#nodes;
   }

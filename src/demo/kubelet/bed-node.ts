@@ -114,6 +114,11 @@ export class BedNode {
     this.#kubelet = undefined;
   }
 
+  /** Settles when kubelet ends, whyever; never where it is not running. */
+  async whenKubeletEnds(): Promise<void> {
+    await (this.#kubelet?.exited ?? new Promise(() => undefined));
+  }
+
   async exec(command: readonly string[], input?: string): Promise<CommandOutput> {
     return this.namespaces.exec(command, input === undefined ? {} : { input });
   }

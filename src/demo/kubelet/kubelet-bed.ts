@@ -20,6 +20,8 @@ export interface KubeletBedNode extends ControlPlaneNodeInfo {
 export interface KubeletBed extends ControlPlane {
   /** `directory` is the host's path of the node's /etc/kubernetes; `manifestsDirectory` and `pkiDirectory` lie below it. */
   readonly nodes: readonly KubeletBedNode[];
+  /** Part of the names of what the bed has on the machine: the network link and the cgroup `keyturn-<id>`. */
+  readonly id: string;
   /** The first three numbers of the /24 in which the host and every node have an address. */
   readonly subnet: string;
   /** An image that every node has, with /bin/sh and busybox's commands. Pull policy `IfNotPresent` or `Never`. */

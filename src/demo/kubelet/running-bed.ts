@@ -42,6 +42,10 @@ export class RunningBed implements KubeletBed {
     return this.#machines.nodes;
   }
 
+  get id(): string {
+    return this.#machines.id;
+  }
+
   get subnet(): string {
     return this.#machines.network.prefix;
   }
