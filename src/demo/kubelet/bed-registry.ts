@@ -52,20 +52,6 @@ export async function forgetBed({ id }: BedRecord, registry = defaultRegistry): 
   await rm(join(registry, `${id}.json`), { force: true });
 }
 
-/** Removes what is left of beds whose owner is gone, and says where they were. */
-export async function removeStaleBeds(registry = defaultRegistry): Promise<readonly string[]> {
-  await mkdir(registry, { recursive: true });
-  return inTurn(registry, async () => {
-    const removed: string[] = [];
-    for (const bed of await readRecords(registry)) {
-      if ((await startOf(bed.ownerPid)) === bed.ownerStart) continue;
-      await removeRemains(bed, registry);
-      removed.push(bed.directory);
-    }
-    return removed;
-  });
-}
-
 /** The kernel ended the processes of a bed together with its owner; namespaces and mounts went with them. */
 async function removeRemains(bed: BedRecord, registry: string): Promise<void> {
   await removeHostLink(hostLinkName(bed.id));

@@ -21,13 +21,16 @@ const packages = {
 /** Where the packages put CNI plugins: Debian and Ubuntu, then everybody else. */
 export const cniPluginDirectories = ['/usr/lib/cni', '/opt/cni/bin'] as const;
 
-/** One sentence for people, or undefined where a bed can run. */
-export async function whyNoKubeletBed(): Promise<string | undefined> {
+/**
+ * One sentence for people, or undefined where a bed can run.
+ * @param path where programs are looked for. Default: the PATH of this process
+ */
+export async function whyNoKubeletBed(path = process.env['PATH']): Promise<string | undefined> {
   if (platform() !== 'linux') return `A kubelet bed needs Linux; this is ${platform()}.`;
   if (process.getuid?.() !== 0) return 'A kubelet bed needs root: it makes namespaces, mounts and network links.';
   const missing = new Set<string>();
   for (const [program, name] of Object.entries(packages)) {
-    if ((await findOnPath(program, process.env['PATH'])) === undefined) missing.add(name);
+    if ((await findOnPath(program, path)) === undefined) missing.add(name);
   }
   const plugin = await findOnPath('bridge', cniPluginDirectories.join(':'));
   if (plugin === undefined) missing.add('containernetworking-plugins');

@@ -10,7 +10,7 @@ import type { KubeletBedOptions } from './bed-options.ts';
 import { RunningBed } from './running-bed.ts';
 import type { SshAccess } from './node-sshd.ts';
 
-export type { BedPrograms, KubeletBedOptions } from './bed-options.ts';
+export type { KubeletBedOptions } from './bed-options.ts';
 
 export interface KubeletBedNode extends ControlPlaneNodeInfo {
   /** Its own address in the bed, which the host reaches too. */

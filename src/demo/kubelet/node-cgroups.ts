@@ -5,13 +5,13 @@ import { setTimeout as sleep } from 'node:timers/promises';
 
 const removalTimeoutMs = 10_000;
 
-export interface CgroupHierarchy {
+interface CgroupHierarchy {
   readonly directory: string;
   readonly version: 1 | 2;
 }
 
 /** Every cgroup file system that is mounted on this machine. */
-export async function cgroupHierarchies(): Promise<readonly CgroupHierarchy[]> {
+async function cgroupHierarchies(): Promise<readonly CgroupHierarchy[]> {
   const lines = (await readFile('/proc/self/mounts', 'utf8')).split('\n');
   return lines.flatMap((line): CgroupHierarchy[] => {
     const [, directory = '', type] = line.split(' ');

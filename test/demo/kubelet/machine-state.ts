@@ -6,6 +6,7 @@ import { promisify } from 'node:util';
 import type { KubeletBed } from '../../../src/demo/kubelet/kubelet-bed.ts';
 
 const run = promisify(execFile);
+const registry = '/run/keyturn-beds';
 const namespaceKinds = ['net', 'mnt', 'pid', 'uts'] as const;
 
 const sysctls = [
@@ -36,33 +37,42 @@ export async function namespacesOf(bed: KubeletBed): Promise<readonly string[]> 
   return (await Promise.all(perNode)).flat();
 }
 
-/** Everything on the machine that bears the bed's id or folder or lives in one of the namespaces. */
+/** The id of the bed in this folder, from what beds leave for one another. */
+export async function findBedId(directory: string): Promise<string> {
+  for (const name of await readdir(registry)) {
+    const text = await readFile(join(registry, name), 'utf8').catch(() => '');
+    if (text.includes(`"${directory}"`)) return name.replace('.json', '');
+  }
+  throw new Error(`no bed in ${directory}`);
+}
+
+/** Whatever on the machine bears the bed's id or folder, and processes that live in its namespaces or log into its folder. */
 export async function findRemains(
   id: string,
   directory: string,
-  namespaces: readonly string[],
+  namespaces: readonly string[] = [],
 ): Promise<readonly string[]> {
   const matching = (text: string): string[] =>
     text.split('\n').filter((line) => line.includes(`keyturn-${id}`) || line.includes(directory));
   const cgroups = await run('find', ['/sys/fs/cgroup', '-maxdepth', '2']);
   const links = await run('ip', ['-oneline', 'link']);
-  const beds = await readdir('/run/keyturn-beds').catch(() => []);
+  const beds = await readdir(registry);
   return [
     ...matching(await readFile('/proc/self/mounts', 'utf8')),
     ...matching(cgroups.stdout),
     ...matching(links.stdout),
     ...beds.filter((name) => name.includes(id)),
-    ...(await processesIn(namespaces)),
+    ...(await processesOf(directory, namespaces)),
   ];
 }
 
-async function processesIn(namespaces: readonly string[]): Promise<readonly string[]> {
+async function processesOf(directory: string, namespaces: readonly string[]): Promise<readonly string[]> {
   const pids = (await readdir('/proc')).filter((name) => /^\d+$/.test(name));
   const found = pids.map(async (pid) => {
-    const own = await Promise.all(
-      namespaceKinds.map((kind) => readlink(join('/proc', pid, 'ns', kind)).catch(() => '')),
-    );
-    return own.some((namespace) => namespaces.includes(namespace)) ? [`process ${pid}`] : [];
+    const links = [...namespaceKinds.map((kind) => `ns/${kind}`), 'fd/1'];
+    const targets = await Promise.all(links.map((link) => readlink(join('/proc', pid, link)).catch(() => '')));
+    const isOfBed = targets.some((target) => namespaces.includes(target) || target.startsWith(`${directory}/`));
+    return isOfBed ? [`process ${pid}`] : [];
   });
   return (await Promise.all(found)).flat();
 }
