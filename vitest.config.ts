@@ -1,7 +1,8 @@
-// Two projects, one after the other: `unit` runs in parallel, `integration` starts real components and takes the machine for itself.
+// Three projects, one after the other: `unit` runs in parallel; `integration` starts real components and `kubelet` real nodes, one file at a time.
 import { defineConfig } from 'vitest/config';
 
 const MINUTE_MS = 60_000;
+const onKubelet = ['test/kubelet/**/*.test.ts', 'test/demo/kubelet/**/*.test.ts'];
 const real = ['test/integration/**/*.test.ts', 'test/demo/**/*.test.ts'];
 
 export default defineConfig({
@@ -15,7 +16,7 @@ export default defineConfig({
         test: {
           name: 'unit',
           include: ['test/**/*.test.ts'],
-          exclude: real,
+          exclude: [...real, ...onKubelet],
           maxWorkers: '100%',
           sequence: { groupOrder: 1 },
           testTimeout: MINUTE_MS / 2,
@@ -27,11 +28,23 @@ export default defineConfig({
         test: {
           name: 'integration',
           include: real,
+          exclude: onKubelet,
           // Components may have to be built first: kube-apiserver takes about six minutes once.
           hookTimeout: 30 * MINUTE_MS,
           testTimeout: 6 * MINUTE_MS,
           fileParallelism: false,
           sequence: { groupOrder: 2 },
+        },
+      },
+      {
+        extends: true,
+        test: {
+          name: 'kubelet',
+          include: onKubelet,
+          hookTimeout: 30 * MINUTE_MS,
+          testTimeout: 6 * MINUTE_MS,
+          fileParallelism: false,
+          sequence: { groupOrder: 3 },
         },
       },
     ],

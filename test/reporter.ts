@@ -1,4 +1,4 @@
-// Prints the totals as the very last line: `12 passed, 0 failed`, with `, 1 skipped` if any.
+// Prints suites that are skipped with a reason, and the totals as the very last line: `12 passed, 0 failed`, with `, 1 skipped` if any.
 import { writeSync } from 'node:fs';
 import type { Reporter, TestModule } from 'vitest/node';
 
@@ -27,17 +27,29 @@ export function formatTotals({ passed, failed, skipped }: Totals): string {
   return `${passed} passed, ${failed} failed${skipped > 0 ? `, ${skipped} skipped` : ''}`;
 }
 
+/** Titles of suites that say why they were skipped, e.g. `a kubelet bed (skipped: needs root)`. */
+function skippedSuites(modules: Iterable<TestModule>): string[] {
+  const suites = [...modules].flatMap((module) => [...module.children.allSuites()]);
+  return suites
+    .filter((suite) => suite.state() === 'skipped')
+    .map(({ fullName }) => fullName)
+    .filter((name) => name.includes('(skipped: '));
+}
+
 export default class TotalsReporter implements Reporter {
   #totals: Totals | undefined;
+  #skipped: readonly string[] = [];
 
   constructor() {
     // Other reporters and Vitest itself write until the process ends.
     process.once('exit', () => {
+      for (const name of this.#skipped) writeSync(1, `${name}\n`);
       if (this.#totals) writeSync(1, `${formatTotals(this.#totals)}\n`);
     });
   }
 
   onTestRunEnd(modules: readonly TestModule[], unhandledErrors: readonly unknown[]): void {
     this.#totals = countTests(modules, unhandledErrors.length);
+    this.#skipped = skippedSuites(modules);
   }
 }

@@ -8,6 +8,8 @@ export interface CommandOptions {
   readonly environment?: Readonly<Record<string, string>>;
   /** Default: none. */
   readonly timeoutMs?: number;
+  /** Standard input. Default: none. */
+  readonly input?: string;
   /** Called every 10 s with the time since the start. */
   readonly onWait?: (elapsedMs: number) => void;
 }
@@ -30,13 +32,15 @@ export async function observeCommand(
   const child = spawn(command, commandArguments, {
     cwd: options.directory,
     env: { ...process.env, ...options.environment },
-    stdio: ['ignore', 'pipe', 'pipe'],
+    stdio: [options.input === undefined ? 'ignore' : 'pipe', 'pipe', 'pipe'],
     ...(options.timeoutMs === undefined ? {} : { timeout: options.timeoutMs, killSignal: 'SIGKILL' as const }),
   });
   let stdout = '';
   let stderr = '';
-  child.stdout.setEncoding('utf8').on('data', (text: string) => (stdout += text));
-  child.stderr.setEncoding('utf8').on('data', (text: string) => (stderr += text));
+  child.stdout?.setEncoding('utf8').on('data', (text: string) => (stdout += text));
+  child.stderr?.setEncoding('utf8').on('data', (text: string) => (stderr += text));
+  // A command that ends without reading its input is judged by its exit code.
+  child.stdin?.on('error', () => undefined).end(options.input);
   const ticker = setInterval(() => options.onWait?.(Date.now() - startedAt), waitTickMs);
   try {
     return await new Promise<CommandOutput>((resolve, reject) => {

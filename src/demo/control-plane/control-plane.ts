@@ -37,12 +37,12 @@ export interface ControlPlane {
   /** Certificate of the authority that signed the API servers' certificates. */
   readonly caPath: string;
   readonly issuer: string;
-  /** SIGKILL; the node's runner starts it again after 1 s. */
-  killApiServer(node: string): void;
+  /** SIGKILL; the node starts it again. */
+  killApiServer(node: string): Promise<void>;
   /** SIGSTOP: it holds its connections and answers nothing. */
-  freezeApiServer(node: string): void;
+  freezeApiServer(node: string): Promise<void>;
   /** SIGCONT. */
-  thawApiServer(node: string): void;
+  thawApiServer(node: string): Promise<void>;
   /** Completed restarts since the start, oldest first. */
   apiServerRestarts(node: string): readonly ApiServerRestart[];
   /** Ends every process and settles when they are gone. The files stay. May be called again. */
@@ -109,15 +109,15 @@ class EmbeddedControlPlane implements ControlPlane {
     await applyManifest(this.adminKubeconfigPath, rbacManifest);
   }
 
-  killApiServer(node: string): void {
+  async killApiServer(node: string): Promise<void> {
     this.#signalApiServer(node, 'SIGKILL');
   }
 
-  freezeApiServer(node: string): void {
+  async freezeApiServer(node: string): Promise<void> {
     this.#signalApiServer(node, 'SIGSTOP');
   }
 
-  thawApiServer(node: string): void {
+  async thawApiServer(node: string): Promise<void> {
     this.#signalApiServer(node, 'SIGCONT');
   }
 

@@ -4,8 +4,10 @@ import { connect, createServer, type Server, type Socket } from 'node:net';
 import { probeHttps } from '../https-probe.ts';
 
 export interface LoadBalancerOptions {
+  /** Address to listen on. Default 127.0.0.1. */
+  readonly host?: string;
   readonly port: number;
-  /** `https://127.0.0.1:<port>` of each API server. */
+  /** `https://<address>:<port>` of each API server at the start. */
   readonly backends: readonly string[];
   readonly caPem: string;
   /** Between two health checks of a backend, and the time-out of one. Default 1 s. */
@@ -20,25 +22,29 @@ interface Backend {
 
 export class LoadBalancer {
   readonly #server: Server;
-  readonly #backends: readonly Backend[];
+  #backends: readonly Backend[];
   readonly #options: LoadBalancerOptions;
   #next = 0;
   #checks: NodeJS.Timeout | undefined;
 
   constructor(options: LoadBalancerOptions) {
     this.#options = options;
-    this.#backends = options.backends.map((url) => ({ url: new URL(url), sockets: new Set<Socket>(), isReady: false }));
+    this.#backends = options.backends.map(newBackend);
     this.#server = createServer((client) => this.#serve(client, this.#inTurn()));
   }
 
   get url(): string {
-    return `https://127.0.0.1:${this.#options.port}`;
+    return `https://${this.#host}:${this.#options.port}`;
+  }
+
+  get #host(): string {
+    return this.#options.host ?? '127.0.0.1';
   }
 
   async start(): Promise<void> {
     await this.checkAll();
     this.#checks = setInterval(() => void this.checkAll(), this.#options.checkMs ?? 1000);
-    this.#server.listen(this.#options.port, '127.0.0.1');
+    this.#server.listen(this.#options.port, this.#host);
     await once(this.#server, 'listening');
   }
 
@@ -48,6 +54,19 @@ export class LoadBalancer {
     if (!this.#server.listening) return;
     this.#server.close();
     await once(this.#server, 'close');
+  }
+
+  /** Another API server, which gets connections once it says that it is ready. */
+  add(url: string): void {
+    this.#backends = [...this.#backends, newBackend(url)];
+  }
+
+  /** Drops an API server's connections and sends it no more. */
+  remove(url: string): void {
+    const { origin } = new URL(url);
+    const gone = this.#backends.filter((backend) => backend.url.origin === origin);
+    this.#backends = this.#backends.filter((backend) => !gone.includes(backend));
+    for (const backend of gone) dropConnections(backend);
   }
 
   /** Asks every backend's /readyz once. A backend that is not ready loses its connections, so that clients go elsewhere. */
@@ -97,6 +116,10 @@ export class LoadBalancer {
       client.pipe(upstream).pipe(client);
     });
   }
+}
+
+function newBackend(url: string): Backend {
+  return { url: new URL(url), sockets: new Set<Socket>(), isReady: false };
 }
 
 function dropConnections(backend: Backend): void {

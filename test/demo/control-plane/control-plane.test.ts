@@ -147,17 +147,17 @@ describe('startControlPlane', () => {
   });
 
   it('starts an API server again that was killed', async () => {
-    plane.killApiServer('node-3');
+    await plane.killApiServer('node-3');
     await vi.waitFor(() => expect(restartCounts()).toEqual([0, 1, 1]), { timeout: 60_000, interval: 100 });
   });
 
   it('serves through the load balancer while an API server is frozen', async () => {
-    plane.freezeApiServer('node-1');
+    await plane.freezeApiServer('node-1');
     try {
       await vi.waitFor(() => core(plane.adminKubeconfigPath).listNamespace(), { timeout: 20_000, interval: 500 });
       await expect(ask(`${plane.nodes[0]!.apiServerUrl}/readyz`)).rejects.toThrow('aborted');
     } finally {
-      plane.thawApiServer('node-1');
+      await plane.thawApiServer('node-1');
     }
     await vi.waitFor(
       async () => expect((await ask(`${plane.nodes[0]!.apiServerUrl}/readyz`)).status).toBe(200),
