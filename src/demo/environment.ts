@@ -1,11 +1,9 @@
 // Everything around Keyturn on one machine: Temporal, an object store with the issuer's documents, and an HA control plane.
-import { randomBytes } from 'node:crypto';
-import { mkdir, readFile, writeFile } from 'node:fs/promises';
+import { mkdir, readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { Client, Connection } from '@temporalio/client';
-import { stringify } from 'yaml';
 import type { KeyType } from '../key-stores/port.ts';
 import { renderAzwiJwks } from '../cli/jwks.ts';
 import { discoveryDocument } from '../jwks/discovery.ts';
@@ -16,25 +14,28 @@ import type { OnProgress } from './components/component.ts';
 import { getComponent } from './components/get-component.ts';
 import { startControlPlane, type ControlPlane, type ControlPlaneOptions } from './control-plane/control-plane.ts';
 import { startGuardedProcess, type GuardedProcess } from './guarded-process.ts';
+import { startKubeletBed, type KubeletBed, type KubeletBedOptions } from './kubelet/kubelet-bed.ts';
+import { type KeyturnConfigOptions, writeKeyturnConfig } from './keyturn-config.ts';
 import { startTemporalServer, type TemporalServer } from './temporal-server.ts';
 
-export interface EnvironmentOptions {
+export interface EnvironmentOptions extends KeyturnConfigOptions {
   /** Everything lies below it; must be empty or missing. */
   readonly directory: string;
-  /** Name of the cluster in keyturn.yaml. Default `demo`. */
-  readonly cluster?: string;
+  /**
+   * Real nodes with real kubelets (Linux, root) in place of the embedded control plane; settings of theirs, or `true` for the defaults.
+   * The worker sees no files of such nodes as its own: say in `nodeAccess` how it reaches them.
+   */
+  readonly kubelet?: true | Pick<KubeletBedOptions, 'apiServerGracePeriodSeconds' | 'fileCheckFrequencySeconds'>;
   readonly nodes?: number;
   readonly signingKey?: KeyType;
   readonly apiServerFlags?: ControlPlaneOptions['apiServerFlags'];
-  /** `policies` of keyturn.yaml, as written there. */
-  readonly policies?: Readonly<Record<string, unknown>>;
-  /** Other fields of the cluster in keyturn.yaml, as written there. */
-  readonly clusterFields?: Readonly<Record<string, unknown>>;
   readonly onProgress?: OnProgress;
 }
 
 export interface Environment {
   readonly controlPlane: ControlPlane;
+  /** The same with what only real nodes can do; undefined without `kubelet`. */
+  readonly bed: KubeletBed | undefined;
   readonly blobStore: BlobStore;
   readonly temporal: TemporalServer;
   readonly client: Client;
@@ -55,20 +56,14 @@ const WORKER_STOP_MS = 15_000;
 
 /** @throws COMPONENT_UNAVAILABLE, or Error with what did not come up; nothing is left running */
 export async function startEnvironment(options: EnvironmentOptions): Promise<Environment> {
-  const { directory, onProgress = () => undefined, cluster = 'demo' } = options;
+  const { directory, onProgress = () => undefined } = options;
   const cleanUp: (() => Promise<unknown>)[] = [];
   const stop = async () => {
     for (const end of cleanUp.splice(0).toReversed()) await end();
   };
   try {
     await mkdir(directory, { recursive: true });
-    const find = (name: keyof typeof catalog) => getComponent(catalog[name], { onProgress });
-    const components = {
-      etcd: await find('etcd'),
-      kubeApiServer: await find('kube-apiserver'),
-      kubeControllerManager: await find('kube-controller-manager'),
-    };
-    const temporalProgram = await find('temporal');
+    const temporalProgram = await getComponent(catalog.temporal, { onProgress });
 
     onProgress('Starting Temporal and the object store');
     const blobStore = await startBlobStore({ directory: path.join(directory, 'blob-store') });
@@ -81,20 +76,13 @@ export async function startEnvironment(options: EnvironmentOptions): Promise<Env
     cleanUp.push(() => temporal.stop());
     const connection = await Connection.connect({ address: temporal.address });
     cleanUp.push(() => connection.close());
-    const controlPlane = await startControlPlane({
-      directory: path.join(directory, 'control-plane'),
-      components,
-      issuer: blobStore.containerUrl,
-      onProgress,
-      ...(options.nodes === undefined ? {} : { nodes: options.nodes }),
-      ...(options.signingKey === undefined ? {} : { signingKey: options.signingKey }),
-      ...(options.apiServerFlags === undefined ? {} : { apiServerFlags: options.apiServerFlags }),
-    });
+    const bed = options.kubelet === undefined ? undefined : await startRealNodes(options, blobStore.containerUrl);
+    const controlPlane = bed ?? (await startEmbedded(options, blobStore.containerUrl));
     cleanUp.push(() => controlPlane.stop());
     await publishFirstDocuments(blobStore, controlPlane);
 
     const configFile = path.join(directory, 'keyturn.yaml');
-    await writeConfig(configFile, { ...options, cluster }, blobStore, controlPlane);
+    const cluster = await writeKeyturnConfig(configFile, options, blobStore, controlPlane);
     const processEnvironment = {
       TEMPORAL_ADDRESS: temporal.address,
       TEMPORAL_NAMESPACE: 'default',
@@ -105,6 +93,7 @@ export async function startEnvironment(options: EnvironmentOptions): Promise<Env
     };
     return {
       controlPlane,
+      bed,
       blobStore,
       temporal,
       client: new Client({ connection }),
@@ -128,6 +117,35 @@ export async function startEnvironment(options: EnvironmentOptions): Promise<Env
     await stop();
     throw error;
   }
+}
+
+async function startEmbedded(options: EnvironmentOptions, issuer: string): Promise<ControlPlane> {
+  const { onProgress = () => undefined } = options;
+  const find = (name: keyof typeof catalog) => getComponent(catalog[name], { onProgress });
+  const components = {
+    etcd: await find('etcd'),
+    kubeApiServer: await find('kube-apiserver'),
+    kubeControllerManager: await find('kube-controller-manager'),
+  };
+  return startControlPlane({ ...controlPlaneOptions(options, issuer), components });
+}
+
+async function startRealNodes(options: EnvironmentOptions, issuer: string): Promise<KubeletBed> {
+  const settings = options.kubelet === true ? {} : options.kubelet;
+  return startKubeletBed({ ...controlPlaneOptions(options, issuer), ...settings });
+}
+
+/** What both kinds of control plane are told. */
+function controlPlaneOptions(options: EnvironmentOptions, issuer: string) {
+  const { directory, nodes, signingKey, apiServerFlags, onProgress } = options;
+  return {
+    directory: path.join(directory, 'control-plane'),
+    issuer,
+    ...(nodes === undefined ? {} : { nodes }),
+    ...(signingKey === undefined ? {} : { signingKey }),
+    ...(apiServerFlags === undefined ? {} : { apiServerFlags }),
+    ...(onProgress === undefined ? {} : { onProgress }),
+  };
 }
 
 /** @throws Error with the log's end where the worker ends instead */
@@ -169,48 +187,4 @@ async function publishFirstDocuments(blobStore: BlobStore, { nodes, issuer }: Co
     renderAzwiJwks([{ path: keyFile, content: await readFile(keyFile, 'utf8') }]),
     'absent',
   );
-}
-
-async function writeConfig(
-  file: string,
-  options: EnvironmentOptions & { readonly cluster: string },
-  blobStore: BlobStore,
-  controlPlane: ControlPlane,
-): Promise<void> {
-  const directory = path.dirname(file);
-  const wrappingKeyFile = path.join(directory, 'wrapping.key');
-  await writeFile(wrappingKeyFile, randomBytes(32).toString('base64'), { mode: 0o600 });
-  const config = {
-    auditDirectory: path.join(directory, 'audit'),
-    clusters: [
-      {
-        name: options.cluster,
-        platform: {
-          type: 'static-pod',
-          kubeconfig: controlPlane.keyturnKubeconfigPath,
-          nodes: controlPlane.nodes.map(({ name, manifestsDirectory, controllerManagerUrl }) => ({
-            name,
-            manifests: manifestsDirectory,
-            controllerManager: controllerManagerUrl,
-          })),
-        },
-        issuer: controlPlane.issuer,
-        issuerCaFile: blobStore.caPath,
-        relyingParties: ['azure'],
-        publisher: {
-          type: 'azure-blob',
-          container: blobStore.containerUrl,
-          credentials: { connectionString: { env: 'DEMO_BLOB_CONNECTION' } },
-        },
-        keyStore: {
-          type: 'encrypted-file',
-          directory: path.join(directory, 'keys'),
-          wrappingKey: { file: wrappingKeyFile },
-        },
-        policies: options.policies ?? {},
-        ...options.clusterFields,
-      },
-    ],
-  };
-  await writeFile(file, stringify(config));
 }

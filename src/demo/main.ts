@@ -3,6 +3,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { Command, InvalidArgumentError } from 'commander';
+import { whyNoKubeletBed } from './kubelet/bed-requirements.ts';
 import { runDemo } from './run-demo.ts';
 
 function positiveInteger(text: string): number {
@@ -16,8 +17,14 @@ const program = new Command('demo')
     'shows a whole rotation on three real kube-apiservers; needs nothing but Node and a network for the first time',
   )
   .option('--rotations <n>', 'how many, one after the other', positiveInteger, 1)
+  .option('--kubelet', 'on real nodes: kubelet, containerd and kubeadm in namespaces; Linux, as root')
   .option('--keep', 'leave everything up afterwards, until Ctrl-C');
-const options = program.parse().opts<{ rotations: number; keep?: boolean }>();
+const options = program.parse().opts<{ rotations: number; keep?: boolean; kubelet?: boolean }>();
+
+if (options.kubelet) {
+  const reason = await whyNoKubeletBed();
+  if (reason !== undefined) program.error(reason);
+}
 
 const directory = await mkdtemp(path.join(tmpdir(), 'keyturn-demo-'));
 const interrupted = new AbortController();
@@ -27,6 +34,7 @@ try {
     directory,
     rotations: options.rotations,
     keep: options.keep === true,
+    kubelet: options.kubelet === true,
     signal: interrupted.signal,
   });
   process.exitCode = succeeded ? 0 : 1;

@@ -17,6 +17,8 @@ export interface DemoOptions {
   readonly directory: string;
   readonly rotations: number;
   readonly keep: boolean;
+  /** On real nodes instead of the embedded control plane. */
+  readonly kubelet: boolean;
   readonly signal: AbortSignal;
 }
 
@@ -31,14 +33,23 @@ const POLICIES = {
 const say = (text: string) => process.stdout.write(`${text}\n`);
 
 /** True where every rotation completed and no token was rejected. */
-export async function runDemo({ directory, rotations, keep, signal }: DemoOptions): Promise<boolean> {
+export async function runDemo({ directory, rotations, keep, kubelet, signal }: DemoOptions): Promise<boolean> {
   say(
     'Keyturn demo: real kube-apiservers, kube-controller-managers and etcd, a real Temporal server, a real Blob server.',
   );
   say(
     'Shortened for the demo: relying parties hold the JWKS for 10 s instead of 1 h, the drain is 15 s instead of a day.\n',
   );
-  const environment = await startEnvironment({ directory, policies: POLICIES, onProgress: say });
+  if (kubelet)
+    say(
+      'Three real nodes, each with its own kubelet and containerd, made by kubeadm: an API server takes 35 to 50 s to restart.\n',
+    );
+  const environment = await startEnvironment({
+    directory,
+    policies: POLICIES,
+    onProgress: say,
+    ...(kubelet ? { kubelet: true } : {}),
+  });
   try {
     signal.throwIfAborted();
     await environment.startWorker();
