@@ -3,7 +3,7 @@ import { randomUUID } from 'node:crypto';
 import { constants } from 'node:fs';
 import { mkdir, open, readdir, rename, rm } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
-import { errnoOf } from './local-errors.ts';
+import { errnoOf } from './node-errors.ts';
 import type { WriteOptions } from './port.ts';
 
 /**

@@ -1,14 +1,11 @@
 // Files of a node whose disk the worker sees itself: the worker runs on that node, or has its folders mounted.
-import { createHash } from 'node:crypto';
 import { open, readdir, realpath, rm } from 'node:fs/promises';
 import { basename, dirname } from 'node:path';
 import { KeyturnError } from '../errors.ts';
-import { errnoOf, toNodeError } from './local-errors.ts';
+import { errnoOf, fileChanged, toNodeError } from './node-errors.ts';
 import { clearTemporaryFiles, renameIntoPlace } from './local-rename.ts';
+import { decodeContent, sha256Of } from './file-content.ts';
 import type { NodeFile, NodeFiles, WriteOptions } from './port.ts';
-
-/** Fatal: a file that is not UTF-8 could not be written back byte for byte. A byte order mark is content like any other. */
-const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
 
 export class LocalNodeFiles implements NodeFiles {
   readonly node: string;
@@ -63,20 +60,11 @@ export class LocalNodeFiles implements NodeFiles {
     const refuseIfChanged = async (): Promise<void> => {
       if (options.expectedSha256 === undefined) return;
       const now = (await this.read(target))?.sha256 ?? null;
-      if (now !== options.expectedSha256) throw this.#changed(target);
+      if (now !== options.expectedSha256) throw fileChanged(`${this.node}:${target}`);
     };
     await renameIntoPlace(target, content, options, refuseIfChanged);
     const written = await this.read(target);
-    if (written?.content !== content) throw this.#changed(target);
-  }
-
-  #changed(path: string): KeyturnError {
-    const subject = `${this.node}:${path}`;
-    return new KeyturnError('FILE_CHANGED', `${subject} was changed by another while Keyturn was about to write it`, {
-      subject,
-      remedy: 'Try again; if it goes on, find out which program writes this file',
-      retryable: true,
-    });
+    if (written?.content !== content) throw fileChanged(`${this.node}:${target}`);
   }
 
   #explain(error: unknown, path: string): unknown {
@@ -90,12 +78,12 @@ async function readLocal(path: string): Promise<NodeFile> {
     const stats = await handle.stat();
     const bytes = await handle.readFile();
     return {
-      content: utf8.decode(bytes),
+      content: decodeContent(bytes),
       mode: stats.mode & 0o7777,
       uid: stats.uid,
       gid: stats.gid,
       modifiedAtMs: stats.mtimeMs,
-      sha256: createHash('sha256').update(bytes).digest('hex'),
+      sha256: sha256Of(bytes),
     };
   } finally {
     await handle.close();

@@ -15,6 +15,10 @@ export interface NodeFilesHarness {
   readonly otherOwner?: { readonly uid: number; readonly gid: number };
   /** Runs `sh -c` on the node and gives its output; rejects where it exits with another code than 0. */
   shell(script: string): Promise<string>;
+  /** Where there is a way between us and the node: takes it away, until the function that it gives is called. */
+  readonly vanish?: () => () => void;
+  /** Likewise: ends every connection once so many more bytes have gone to the node. */
+  readonly cutAfter?: (bytes: number) => () => void;
   close(): Promise<void>;
 }
 
@@ -239,6 +243,40 @@ export function nodeFilesContract(adapter: string, setUp: () => Promise<NodeFile
       await node.files.write(at('sa.key'), 'after', asUs(0o600));
       expect(await allNames(node, root)).toEqual(['sa.key']);
     });
+
+    test('a node that cannot be reached is told by its name, and found again', async (context: TestContext) => {
+      if (node.vanish === undefined) return context.skip('there is no way to this node that could be cut');
+      await node.files.write(at('file'), 'before', asUs());
+      const comeBack = node.vanish();
+      const gone = { code: 'NODE_UNREACHABLE', subject: node.files.node, retryable: true };
+      try {
+        await expect(node.files.read(at('file'))).rejects.toMatchObject(gone);
+        await expect(node.files.write(at('file'), 'after', asUs())).rejects.toMatchObject(gone);
+        await expect(node.files.list(root)).rejects.toMatchObject(gone);
+        await expect(node.files.remove(at('file'))).rejects.toMatchObject(gone);
+      } finally {
+        comeBack();
+      }
+      expect((await node.files.read(at('file')))?.content).toBe('before');
+    });
+
+    test.for([1, 5000, 400_000, 1_500_000])(
+      'a connection that is cut after %i bytes leaves the former file, and nothing else',
+      async (bytes, context: TestContext) => {
+        if (node.cutAfter === undefined) return context.skip('there is no connection to this node that could be cut');
+        const content = 'k'.repeat(2_000_000);
+        await node.files.write(at('file'), 'before', asUs());
+        const mend = node.cutAfter(bytes);
+        const write = node.files.write(at('file'), content, { ...asUs(0o600), expectedSha256: hash('before') });
+        await expect(write).rejects.toMatchObject({ code: 'NODE_UNREACHABLE', retryable: true });
+        mend();
+        // The node learns a little later than we do that nobody is there any more.
+        await expect.poll(() => allNames(node, root), { timeout: 10_000 }).toEqual(['file']);
+        expect((await node.files.read(at('file')))?.content).toBe('before');
+        await node.files.write(at('file'), content, { ...asUs(0o600), expectedSha256: hash('before') });
+        expect((await node.files.read(at('file')))?.sha256).toBe(hash(content));
+      },
+    );
   });
 }
 

@@ -1,4 +1,4 @@
-// What the operating system says about a local file, as a KeyturnError.
+// What an operating system says about a file of a node, as a KeyturnError.
 import { KeyturnError } from '../errors.ts';
 import type { ErrorCode } from '../errors.ts';
 
@@ -18,7 +18,7 @@ const diskFull: Explanation = {
 const denied: Explanation = {
   code: 'NODE_PERMISSION_DENIED',
   problem: 'is not open to this user',
-  remedy: 'Run the worker as root on that node, or give its user access; a read-only mount has to become writable',
+  remedy: 'Let Keyturn work as root on that node, or give its user access; a read-only mount has to become writable',
 };
 
 const EXPLANATIONS: Readonly<Record<string, Explanation>> = {
@@ -41,19 +41,35 @@ const EXPLANATIONS: Readonly<Record<string, Explanation>> = {
   },
 };
 
-/** @param subject `node:path` */
-export function toNodeError(error: unknown, subject: string): KeyturnError {
-  const errno = errnoOf(error);
+/**
+ * @param subject `node:path`
+ * @param said what is told where the code is not known; default: the code
+ */
+export function nodeErrorOf(errno: string, subject: string, cause: unknown, said = errno): KeyturnError {
   const explanation = EXPLANATIONS[errno] ?? {
     code: 'FILE_UNREADABLE',
-    problem: `cannot be used (${errno || String(error)})`,
+    problem: `cannot be used (${said})`,
     remedy: 'Look at that path on the node',
   };
   return new KeyturnError(explanation.code, `${subject} ${explanation.problem}`, {
     subject,
     remedy: explanation.remedy,
     retryable: explanation.retryable ?? false,
-    cause: error,
+    cause,
+  });
+}
+
+/** @param subject `node:path` */
+export function toNodeError(error: unknown, subject: string): KeyturnError {
+  const errno = errnoOf(error);
+  return nodeErrorOf(errno, subject, error, errno || String(error));
+}
+
+export function fileChanged(subject: string): KeyturnError {
+  return new KeyturnError('FILE_CHANGED', `${subject} was changed by another while Keyturn was about to write it`, {
+    subject,
+    remedy: 'Try again; if it goes on, find out which program writes this file',
+    retryable: true,
   });
 }
 
