@@ -23,9 +23,53 @@ export interface WriteOptions {
   readonly expectedSha256?: string | null;
 }
 
+/** A file as it is to be again. */
+export interface PutBack {
+  readonly path: string;
+  /** May be a secret. */
+  readonly content: string;
+  readonly mode: number;
+  readonly uid: number;
+  readonly gid: number;
+  /** SHA-256 of what we have written, or are about to write: a file that holds anything else is left alone. */
+  readonly onlyIfSha256: string;
+}
+
+/**
+ * Puts files back by itself, on the node, unless it is disarmed in time: for ways of access that do not reach the node while its own API
+ * server is away. What is armed survives a restart of whatever watches.
+ */
+export interface NodeWatchdog {
+  /**
+   * Puts these files back, in this order, unless disarmed within that time; takes the place of what was armed before. Settles when it is
+   * sure to be watched. @throws NODE_UNREACHABLE, NODE_DISK_FULL, NODE_PERMISSION_DENIED: nothing is armed then
+   */
+  arm(putBacks: readonly PutBack[], afterMs: number): Promise<void>;
+  /**
+   * Nothing is armed and nothing is being put back afterwards.
+   * @returns true where something was armed, and has not been put back; else the files tell whether something was put back, or nothing armed
+   * @throws NODE_UNREACHABLE
+   */
+  disarm(): Promise<boolean>;
+}
+
+/** What a way of access has made in the cluster to reach its nodes. */
+export interface NodeAgents {
+  /** For which they are made from now on, e.g. `rotation-1a2b3c4d`: it stands on each of them. */
+  workFor(purpose: string): void;
+  /**
+   * Removes all of them. They are made again when they are next needed.
+   * @returns names of those that were there
+   * @throws API_SERVER_UNREACHABLE API_SERVER_FORBIDDEN
+   */
+  release(): Promise<readonly string[]>;
+}
+
 /** File operations on one node. Paths are absolute paths on that node. */
 export interface NodeFiles {
   readonly node: string;
+  /** Where this way of access needs one. */
+  readonly watchdog?: NodeWatchdog;
 
   /** `undefined` where there is no such file. @throws NODE_UNREACHABLE, NODE_PERMISSION_DENIED, FILE_UNREADABLE (a directory, or not UTF-8) */
   read(path: string): Promise<NodeFile | undefined>;

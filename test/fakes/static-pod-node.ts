@@ -83,6 +83,7 @@ export class FakeNode {
 
   /** What kubelet does as time passes. */
   sync(): void {
+    this.files.watchdog?.tick();
     for (const component of ['kube-apiserver', 'kube-controller-manager'] as const) {
       const slot = this.#slots[component];
       const seen = this.manifest(component);

@@ -67,7 +67,7 @@ function locked(subject: string): KeyturnError {
   });
 }
 
-function commandMissing(node: string, commands: string): KeyturnError {
+export function commandMissing(node: string, commands: string): KeyturnError {
   return new KeyturnError('NODE_COMMAND_MISSING', `${node} lacks commands with which files are handled: ${commands}`, {
     subject: node,
     remedy: 'Install them there; for agent pods, name an image that has them (docs/node-access.md lists them)',

@@ -1,11 +1,13 @@
 // Changes one manifest, waits until the component shows the effect, and puts the former manifest back where it does not come.
 import { KeyturnError } from '../../errors.ts';
 import type { NodeChange, StepControl } from '../port.ts';
+import { ensureFile } from './key-files.ts';
 import type { Component, Manifest } from './manifest.ts';
 import { readManifest, writeManifest } from './node-manifests.ts';
 import type { ControlPlaneNode, StoredManifest } from './node-manifests.ts';
-import { waitFor } from './wait-for.ts';
-import type { Clock, Patience, Sighting } from './wait-for.ts';
+import { patienceOf, waitFor } from './wait-for.ts';
+import type { Clock, Sighting } from './wait-for.ts';
+import { armWatchdog, disarmIfReached, keepChange, reliesOnWatchdog } from './watched-change.ts';
 
 export interface Timing {
   readonly clock: Clock;
@@ -29,6 +31,13 @@ export interface Moment {
 /** Looks once. Never throws for a component that does not answer. */
 export type Effect = (moment: Moment) => Promise<Sighting>;
 
+/** A file that a change has written besides the manifest, as it was before. Its content may be a secret. */
+export interface FilePutBack {
+  readonly path: string;
+  readonly content: string;
+  readonly as: { readonly mode: number; readonly uid: number; readonly gid: number };
+}
+
 export interface ManifestChange {
   readonly component: Component;
   /** The source as it shall be. Pure; the same source where it is so already. */
@@ -38,8 +47,8 @@ export interface ManifestChange {
   readonly effect: Effect;
   /** What is seen when the former manifest runs again. */
   readonly formerEffect: Effect;
-  /** Brings other files into a state that is right under both manifests, before the former one is put back. */
-  readonly beforePutBack?: () => Promise<void>;
+  /** Files that are put back before the former manifest is, in this order. They are right under both manifests. */
+  readonly files?: readonly FilePutBack[];
   /** Brings other files back to what they were, once the former manifest runs again. Tells what it did. */
   readonly afterPutBack?: () => Promise<string>;
 }
@@ -56,22 +65,30 @@ export async function changeManifest(
   control: StepControl,
 ): Promise<NodeChange> {
   control.signal.throwIfAborted();
+  // Of a call that died: from here on this one answers for the node.
+  await node.files.watchdog?.disarm();
   const present = await readManifest(node, change.component);
   const source = change.edit(present);
   const manifest = { ...present, source };
   const written = source !== present.source;
+  const look = (): Promise<Sighting> => change.effect({ manifest, inPlace: true, written });
   if (written) {
     await waitForOldEffect(node, change, manifest, timing, control);
     control.signal.throwIfAborted();
-    await writeManifest(node, present, source);
+  } else {
+    const sighting = await look();
+    if ('proof' in sighting) return { node: node.name, changed: false, restartMs: 0, proof: sighting.proof };
   }
+  await armWatchdog(node, manifest, written ? present.source : change.inverse(present), change.files, timing);
+  if (written) await writeManifest(node, present, source);
   const startedAt = timing.clock.now();
   const what = `${change.component} of ${node.name}`;
-  const sighting = await waitFor(
-    () => change.effect({ manifest, inPlace: true, written }),
-    patience(timing, timing.readyTimeoutMs, control, `${what}: waiting for the effect of its manifest`),
+  const shown = await waitFor(
+    look,
+    patienceOf(timing, timing.readyTimeoutMs, control, `${what}: waiting for the effect of its manifest`),
   );
-  if ('missing' in sighting) throw await putBack(node, change, sighting.missing, timing, control);
+  const sighting = await keepChange(node, manifest, shown, timing, control);
+  if ('missing' in sighting) throw await putBack(node, change, manifest, sighting.missing, timing, control);
   const restartMs = written ? timing.clock.now() - startedAt : 0;
   return { node: node.name, changed: written, restartMs, proof: sighting.proof };
 }
@@ -93,66 +110,68 @@ async function waitForOldEffect(
     return 'missing' in sighting ? { proof: sighting.missing } : { missing: sighting.proof };
   };
   const what = `${change.component} of ${node.name}: waiting until kubelet has noticed its present manifest`;
-  await waitFor(gone, patience(timing, timing.noticeMs, control, what));
+  await waitFor(gone, patienceOf(timing, timing.noticeMs, control, what));
 }
 
 async function putBack(
   node: ControlPlaneNode,
   change: ManifestChange,
+  written: StoredManifest,
   reason: string,
   timing: Timing,
   control: StepControl,
 ): Promise<KeyturnError> {
   const what = `${change.component} of ${node.name}`;
   control.report(`${what}: ${reason}; putting the former manifest back`);
-  const manifest = await restoreManifest(node, change, reason);
+  const { manifest, byWatchdog } = await restoreManifest(node, change, written, reason);
   const back = await waitFor(
     () => change.formerEffect({ manifest, inPlace: true, written: true }),
-    patience(timing, timing.readyTimeoutMs, control, `${what}: waiting until it runs with its former manifest again`),
+    patienceOf(timing, timing.readyTimeoutMs, control, `${what}: waiting until it runs with its former manifest again`),
   );
   const runsAgain = 'proof' in back;
   const files = runsAgain ? ((await change.afterPutBack?.()) ?? '') : '';
+  await disarmIfReached(node);
+  const manifestBack = runsAgain || !byWatchdog;
+  const whose = manifestBack
+    ? 'The former manifest is back'
+    : 'The watchdog on the node was to put the former one back';
   const end = runsAgain
     ? `it runs with it again (${back.proof})`
     : `but it does not run as before yet: ${back.missing}`;
   return new KeyturnError(
     'MANIFEST_REFUSED',
-    `${what} did not come with its changed manifest within ${timing.readyTimeoutMs / 1000} s (last: ${reason}). The former manifest is back, ${end}${files}`,
+    `${what} did not come with its changed manifest within ${timing.readyTimeoutMs / 1000} s (last: ${reason}). ${whose}, ${end}${files}`,
     {
       subject: manifest.subject,
       remedy: `Read the log of ${change.component} and of kubelet on ${node.name}, then resume or roll back`,
-      details: { node: node.name, waitedMs: timing.readyTimeoutMs, lastReason: reason, manifestBack: true, runsAgain },
+      details: { node: node.name, waitedMs: timing.readyTimeoutMs, lastReason: reason, manifestBack, runsAgain },
     },
   );
 }
 
-/** @throws what kept the manifest from being put back, saying so */
+/**
+ * A node that cannot be reached is left to its watchdog, which still waits: whoever of the two is first, the other finds nothing to do.
+ * @throws what kept the manifest from being put back, saying so
+ */
 async function restoreManifest(
   node: ControlPlaneNode,
   change: ManifestChange,
+  written: StoredManifest,
   reason: string,
-): Promise<StoredManifest> {
+): Promise<{ readonly manifest: StoredManifest; readonly byWatchdog: boolean }> {
   try {
-    await change.beforePutBack?.();
+    for (const { path, content, as } of change.files ?? []) await ensureFile(node, path, content, as);
     const present = await readManifest(node, change.component);
     const source = change.inverse(present);
     if (source !== present.source) await writeManifest(node, present, source);
-    return { ...present, source };
+    return { manifest: { ...present, source }, byWatchdog: false };
   } catch (error) {
     if (!(error instanceof KeyturnError)) throw error;
+    if (reliesOnWatchdog(node, error)) {
+      return { manifest: { ...written, source: change.inverse(written) }, byWatchdog: true };
+    }
     const { code, subject, remedy, retryable, details } = error;
     const problem = `${change.component} of ${node.name} did not come with its changed manifest (last: ${reason}), and the former one could not be put back: ${error.message}`;
     throw new KeyturnError(code, problem, { subject, remedy, retryable, details, cause: error });
   }
-}
-
-function patience(timing: Timing, timeoutMs: number, { signal, report }: StepControl, what: string): Patience {
-  const seconds = (ms: number): string => `${Math.round(ms / 1000)} s`;
-  return {
-    clock: timing.clock,
-    timeoutMs,
-    pollMs: timing.pollMs,
-    signal,
-    onMissing: (missing, waitedMs) => report(`${what}, ${seconds(waitedMs)} of ${seconds(timeoutMs)}: ${missing}`),
-  };
 }

@@ -7,7 +7,7 @@ import type { NodeLayout } from '../../rotation/observation.ts';
 import type { NodeChange, StepControl } from '../port.ts';
 import { findFormerPair } from './back-up.ts';
 import { changeManifest } from './change-manifest.ts';
-import type { Timing } from './change-manifest.ts';
+import type { FilePutBack, Timing } from './change-manifest.ts';
 import { all, doesNotPublish, either, publishes, signsWith } from './effects.ts';
 import { ensureFile, findKeyFiles, readKeyFile } from './key-files.ts';
 import type { HostKeyFiles } from './key-files.ts';
@@ -45,7 +45,7 @@ export async function untrust(
       // that is to come, whose flag for the file named by kid is gone.
       effect: all(signsWith(node, next.kid), doesNotPublish(node, former.kid), doesNotPublish(node, next.kid)),
       formerEffect: either(all(formerly, publishes(node, next.kid)), formerly, timing.clock, timing.noticeMs),
-      beforePutBack: () => trustBoth(node, keyFiles, former.kid),
+      files: await trustingBoth(node, keyFiles, former.kid),
       afterPutBack: () => bringFormerPairBack(node, keyFiles, former.kid),
     },
     timing,
@@ -79,17 +79,18 @@ async function replaceAll(
   return written;
 }
 
-/** A state that is right with and without the flag for the new key, and whichever of the two the API server trusts. */
-async function trustBoth(node: ControlPlaneNode, keyFiles: HostKeyFiles, former: Kid): Promise<void> {
+/** Files that are right with and without the flag for the new key, and whichever of the two the API server trusts. */
+async function trustingBoth(node: ControlPlaneNode, keyFiles: HostKeyFiles, former: Kid): Promise<FilePutBack[]> {
   const pair = await findFormerPair(node, keyFiles, former);
-  if (pair === undefined) return;
-  for (const path of keyFiles.trusted) {
+  const files: FilePutBack[] = [];
+  for (const path of pair === undefined ? [] : keyFiles.trusted) {
     const file = await readKeyFile(node, path);
     const subject = `${node.name}:${path}`;
-    const before = pair.contents.get(path);
-    if (before === undefined || !holdsKey(before, former, subject)) continue;
-    await ensureFile(node, path, addPublicKey(file.content, pair.publicKey, subject), file);
+    const before = pair?.contents.get(path);
+    if (pair === undefined || before === undefined || !holdsKey(before, former, subject)) continue;
+    files.push({ path, content: addPublicKey(file.content, pair.publicKey, subject), as: file });
   }
+  return files;
 }
 
 async function bringFormerPairBack(node: ControlPlaneNode, keyFiles: HostKeyFiles, former: Kid): Promise<string> {

@@ -1,5 +1,7 @@
 // Asks again and again until something is seen, the time is up, or the step is stopped.
 import { setTimeout as sleepFor } from 'node:timers/promises';
+import type { StepControl } from '../port.ts';
+import type { Timing } from './change-manifest.ts';
 
 /** What was seen, in words; or why it was not. */
 export type Sighting = { readonly proof: string } | { readonly missing: string };
@@ -48,4 +50,16 @@ export async function waitFor(look: () => Promise<Sighting>, patience: Patience)
       throw error;
     }
   }
+}
+
+/** Tells of what is missing as long as it waits. */
+export function patienceOf(timing: Timing, timeoutMs: number, { signal, report }: StepControl, what: string): Patience {
+  const seconds = (ms: number): string => `${Math.round(ms / 1000)} s`;
+  return {
+    clock: timing.clock,
+    timeoutMs,
+    pollMs: timing.pollMs,
+    signal,
+    onMissing: (missing, waitedMs) => report(`${what}, ${seconds(waitedMs)} of ${seconds(timeoutMs)}: ${missing}`),
+  };
 }
