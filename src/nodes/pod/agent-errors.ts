@@ -49,8 +49,8 @@ export function refuseUncreated(
   });
 }
 
-export function unreachable(node: string, pod: string, reasons: readonly string[]): KeyturnError {
-  const problem = `${node} cannot be reached through its agent pod ${pod}: ${[...new Set(reasons)].join('; ')}`;
+export function unreachable(node: string, reasons: readonly string[]): KeyturnError {
+  const problem = `${node} cannot be reached through an agent pod: ${[...new Set(reasons)].join('; ')}`;
   return new KeyturnError('NODE_UNREACHABLE', problem, {
     subject: node,
     remedy: "Wait while the node's own API server restarts, which its kubelet asks; else see whether its kubelet runs",

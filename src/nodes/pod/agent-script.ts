@@ -90,7 +90,7 @@ if [ ! -d "$armed" ]; then
   mv -- "$arming" "$armed" || exit 1
 fi
 tries=0
-until [ -e "$armed/seen" ]; do
+until [ -e "$armed/seen" ] || [ ! -d "$armed" ]; do
   tries=$((tries + 1))
   [ "$tries" -le 15 ] || { echo 'the watchdog does not look' >&2; exit 1; }
   sleep 1

@@ -32,16 +32,23 @@ export class PodShell implements NodeShell {
 
   /** What did not begin is tried again: through another API server, and in an agent that has been looked at, or made anew. */
   async run(script: string, args: readonly string[], stdin?: Buffer): Promise<ShellAnswer> {
-    const { agents } = this.#options;
     const reasons: string[] = [];
-    const first = await agents.agentOf(this.node);
+    const first = await this.#agent();
     const answer = await this.#tryEach(first, script, args, stdin, reasons);
     if (answer !== undefined) return answer;
-    agents.reportLost(this.node);
-    const second = await agents.agentOf(this.node);
-    const last = await this.#tryEach(second, script, args, stdin, reasons);
+    this.#options.agents.reportLost(this.node);
+    const last = await this.#tryEach(await this.#agent(), script, args, stdin, reasons);
     if (last !== undefined) return last;
-    throw unreachable(this.node, second.name, reasons);
+    throw unreachable(this.node, reasons);
+  }
+
+  async #agent(): Promise<Agent> {
+    try {
+      return await this.#options.agents.agentOf(this.node);
+    } catch (error) {
+      if (!(error instanceof KeyturnError) || error.code !== 'API_SERVER_UNREACHABLE') throw error;
+      throw unreachable(this.node, [error.message]);
+    }
   }
 
   /** undefined where no API server came to begin it. */
@@ -69,7 +76,7 @@ export class PodShell implements NodeShell {
         // One that has just started forbids everything to everybody for a moment.
         if (error.code === 'API_SERVER_FORBIDDEN' && (await isReady(client))) throw error;
         reasons.push(`${client.url}: ${reasonOf(error)}`);
-        if (error.details['begun'] === true) throw unreachable(this.node, name, reasons);
+        if (error.details['begun'] === true) throw unreachable(this.node, reasons);
       }
     }
     return undefined;
