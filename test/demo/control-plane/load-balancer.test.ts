@@ -94,6 +94,15 @@ describe('LoadBalancer', () => {
     await expect(hanging).rejects.toThrow(/socket hang up|ECONNRESET/);
   });
 
+  it('takes another backend in, and leaves one out from then on', async () => {
+    const added = await startBackend('d');
+    backends.push(added);
+    balancer.add(added.url);
+    await balancer.checkAll();
+    balancer.remove(backends[0]!.url);
+    expect(await askSixTimes()).toBe('bbccdd');
+  });
+
   it('closes connections at once where no backend is ready', async () => {
     for (const backend of backends) backend.isReady = false;
     await balancer.checkAll();
