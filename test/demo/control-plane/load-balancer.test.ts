@@ -30,7 +30,7 @@ beforeEach(async () => {
     backends: backends.map((backend) => backend.url),
     caPem: authority.certificatePem,
   };
-  balancer = new LoadBalancer({ ...options, checkMs: 100 });
+  balancer = new LoadBalancer({ ...options, checkMs: 100, checkTimeoutMs: 5000 });
   await balancer.start();
 });
 afterEach(async () => {
