@@ -2,6 +2,7 @@
 import type { ApiServer } from '../api-servers/port.ts';
 import type { ClusterLock } from '../cluster-lock/port.ts';
 import type { KeyStore } from '../key-stores/port.ts';
+import type { NodeAgents } from '../nodes/port.ts';
 import type { Platform } from '../platforms/port.ts';
 import type { JwksPublisher } from '../publishers/port.ts';
 import type { DocumentFetch } from '../publishers/trusting-fetch.ts';
@@ -50,6 +51,8 @@ export interface ClusterAdapters {
   readonly relyingParties: readonly ('azure' | 'aws' | 'google')[];
   readonly policies: ClusterPolicies;
   readonly platform: Platform;
+  /** Null where nodes are reached without any. */
+  readonly nodeAgents: NodeAgents | null;
   readonly apiServers: readonly ApiServer[];
   readonly reads: ClusterReads;
   readonly lock: ClusterLock;

@@ -12,6 +12,8 @@ export async function conclude(
   auditDirectory: string,
   audit: AuditRecord,
 ): Promise<void> {
+  // Whatever has happened, nobody stays behind in the cluster.
+  await adapters.nodeAgents?.release();
   await writeAuditRecord(auditDirectory, audit);
   const { record } = await adapters.lock.read();
   if (record?.rotationId === audit.rotationId && audit.outcome !== 'not-started') {

@@ -86,6 +86,7 @@ export function createActivities(dependencies: ActivityDependencies): RotationAc
     signWithFormer: step(nodeSteps.signWithFormer),
     switchControllerManager: step(nodeSteps.switchControllerManager),
     restoreControllerManager: step(nodeSteps.restoreControllerManager),
+    releaseNodes: step(nodeSteps.releaseNodes),
     verify: step(tokenSteps.verify),
     refresh: step(tokenSteps.refresh),
     pruneKey: step(issuerSteps.pruneKey),

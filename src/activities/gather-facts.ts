@@ -14,8 +14,8 @@ export async function gatherFacts(
 ): Promise<GuardFacts> {
   const needed = factsNeeded(input.guards);
   const end = (time: string | undefined) => (time === undefined ? null : Date.parse(time));
-  const [controlPlane, publicKids, staged, legacyTokens] = await Promise.all([
-    needed.has('apiServers') ? adapters.platform.observe() : null,
+  const [apiServers, publicKids, staged, legacyTokens] = await Promise.all([
+    needed.has('apiServers') ? adapters.platform.observeApiServers() : [],
     needed.has('publicJwks') ? readPublicKids(adapters.publicIssuer) : [],
     needed.has('keyStore') ? adapters.keyStore.staged(adapters.name) : undefined,
     needed.has('legacyTokens') ? adapters.reads.legacyTokens() : [],
@@ -25,7 +25,7 @@ export async function gatherFacts(
     former: record.former,
     next: record.next,
     node: input.node,
-    apiServers: controlPlane?.apiServers ?? [],
+    apiServers,
     publicKids,
     stagedKid: staged?.kid ?? null,
     legacyTokens,

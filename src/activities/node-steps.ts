@@ -60,6 +60,13 @@ export async function untrust(context: StepContext): Promise<StepOutcome> {
   return outcomeOf(await adapters.platform.untrust(layoutOf(context), record.former, key, control));
 }
 
+/** The end of a part of the rotation: nothing that was made to reach the nodes stays while nobody needs it. */
+export async function releaseNodes({ adapters }: StepContext): Promise<StepOutcome> {
+  const removed = (await adapters.nodeAgents?.release()) ?? [];
+  const proof = removed.length === 0 ? 'no agent pod is there' : `removed agent pods ${removed.join(', ')}`;
+  return { changed: removed.length > 0, proof };
+}
+
 /** A token that this API server signs with the former key while it still does, for Verifying. */
 async function keepFormerToken({ adapters, input, record }: StepContext): Promise<void> {
   const apiServer = adapters.apiServers.find(({ node }) => node === input.node);

@@ -41,6 +41,7 @@ export async function preflight({
     if (!(error instanceof KeyturnError) || error.code !== 'CLUSTER_LOCKED') throw error;
     return { outcome: 'locked', cluster: adapters.name, message: error.message, startedBy, searchable };
   }
+  adapters.nodeAgents?.workFor(`rotation-${holder.runId.slice(-8)}`);
   const policies = withOverrides(adapters.policies, input);
   await settle(adapters, control);
   const facts = await observeCluster(adapters, policies);
@@ -111,6 +112,7 @@ async function planOrGiveUp(
   try {
     return planFor(adapters, policies, facts);
   } catch (error) {
+    await adapters.nodeAgents?.release();
     await adapters.lock.release(holder, { keepRecord: true });
     throw error;
   }

@@ -81,6 +81,7 @@ export function createStepFrame({ findCluster, temporalClusterId, now }: StepFra
       attended(async (control) => {
         const adapters = await findCluster(input.cluster);
         const us = await holder();
+        adapters.nodeAgents?.workFor(`rotation-${input.rotationId}`);
         await adapters.lock.confirm(us);
         let record = (await adapters.lock.read()).record;
         if (record?.rotationId !== input.rotationId) throw recordIsGone(input, record);

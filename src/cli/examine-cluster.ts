@@ -7,9 +7,10 @@ import { formatDuration } from '../rotation/duration.ts';
 import { judgeKeyAge, judgeLastRotation, keyAges, lastRotationEndedAt, type AgeVerdict } from '../rotation/key-age.ts';
 import { findBlockers, findFormer } from '../rotation/preflight.ts';
 import { isUnfinished, type RotationRecord } from '../rotation/record.ts';
-import { composeCluster } from '../worker/compose-cluster.ts';
 import { composeReads } from '../worker/compose-reads.ts';
+import { examineAgents } from './examine-agents.ts';
 import { check, fail, ok, warn, type Finding } from './finding.ts';
+import { lookAtCluster } from './look-at-cluster.ts';
 
 export interface ClusterExamination {
   readonly findings: readonly Finding[];
@@ -34,6 +35,7 @@ export async function examineCluster(
       ...agesOf(record, cluster.policies.maxKeyAge, what, nowMs),
       rotationOf(state.held, record, what),
       leftoversOf(await reads.leftovers(), state.held, what),
+      ...(await examineAgents(reads.nodeAgents, state.held, what, nowMs)),
     ];
   });
   const endedAt = lastRotationEndedAt(record);
@@ -48,8 +50,9 @@ async function examineReadiness(
   cluster: ClusterConfig,
   what: string,
 ): Promise<readonly Finding[]> {
-  const adapters = await composeCluster(config, cluster);
-  const facts = await observeCluster(adapters, adapters.policies);
+  const facts = await lookAtCluster(config, cluster, 'doctor', (adapters) =>
+    observeCluster(adapters, adapters.policies),
+  );
   const blockers = findBlockers(facts);
   if (blockers.length > 0) return blockers.map(({ code, message }) => fail(what, `${message} [${code}]`));
   const drain = 'refused' in facts.drain ? facts.drain.refused : `drain ${formatDuration(facts.drain.totalMs)}`;

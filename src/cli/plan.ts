@@ -10,7 +10,7 @@ import { toJwk } from '../keys/jwk.ts';
 import { formatDuration } from '../rotation/duration.ts';
 import type { KeyRef, PublicKey } from '../rotation/key.ts';
 import type { Plan } from '../rotation/plan.ts';
-import { composeCluster } from '../worker/compose-cluster.ts';
+import { lookAtCluster } from './look-at-cluster.ts';
 import { print } from './output.ts';
 
 interface Preview {
@@ -28,7 +28,7 @@ export function planCommand(): Command {
     .action(async (name: string | undefined, _: unknown, command: Command) => {
       const options = command.optsWithGlobals<{ config: string; json?: boolean }>();
       const config = await loadConfig(options.config);
-      const preview = await previewRotation(await composeCluster(config, findCluster(config, name)));
+      const preview = await lookAtCluster(config, findCluster(config, name), 'plan', previewRotation);
       print(preview, renderPreview(preview), options);
     });
 }

@@ -4,6 +4,8 @@ import path from 'node:path';
 import { parseDocument } from 'yaml';
 import { z } from 'zod';
 import { KeyturnError } from '../errors.ts';
+import { findNodeProblem } from './node-access.ts';
+import { findRepeated } from './repeated.ts';
 import { configSchema, type ClusterConfig, type Config } from './schema.ts';
 
 export interface LoadedConfig extends Config {
@@ -47,7 +49,8 @@ export function parseConfig(text: string, subject: string): Config {
     if (twice !== undefined) throw invalid(subject, `two ${what} are named "${twice}"`);
   }
   for (const cluster of clusters) {
-    checkNodes(cluster, subject);
+    const problem = findNodeProblem(cluster);
+    if (problem !== undefined) throw invalid(subject, problem);
     checkIssuer(cluster);
   }
   for (const { cluster } of schedules) findCluster(parsed.data, cluster);
@@ -69,23 +72,6 @@ export function findCluster(config: Config, name: string | undefined): ClusterCo
       remedy: `Choose one of: ${names}`,
     },
   );
-}
-
-/** One machine under two names would leave another API server without the new key. */
-function checkNodes({ name, platform: { nodes } }: ClusterConfig, subject: string): void {
-  const node = findRepeated(nodes.map((each) => each.name));
-  if (node !== undefined) throw invalid(subject, `two nodes of cluster "${name}" are named "${node}"`);
-  const manifests = findRepeated(nodes.map((each) => each.manifests));
-  if (manifests !== undefined) {
-    throw invalid(
-      subject,
-      `two nodes of cluster "${name}" have the same manifests folder ${manifests}: with access "local" each node is a folder of its own that the worker sees`,
-    );
-  }
-}
-
-function findRepeated(values: readonly string[]): string | undefined {
-  return values.find((value, index) => values.indexOf(value) !== index);
 }
 
 function checkIssuer({ name, issuer, allowInsecureIssuer }: ClusterConfig): void {

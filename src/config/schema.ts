@@ -1,14 +1,13 @@
 // The shape of keyturn.yaml. The published JSON Schema is made from this.
 import { z } from 'zod';
 import { duration, gates, name } from './fields.ts';
+import { access, nodeSsh, platformSsh, podAccess } from './node-access-schema.ts';
 import { schedules } from './schedule-schema.ts';
 
 const node = z.strictObject({
   name: name.describe('Node name, as in `kubectl get nodes`'),
-  access: z
-    .literal('local')
-    .default('local')
-    .describe('How files of the node are reached: the worker sees them as its own'),
+  access: access.optional().describe('How files of this node are reached; default: as of the platform'),
+  ssh: nodeSsh.optional().describe('Where this node differs from ssh of the platform'),
   manifests: z.string().default('/etc/kubernetes/manifests').describe("The kubelet's static pod folder"),
   apiServer: z
     .url({ protocol: /^https$/ })
@@ -26,6 +25,9 @@ const staticPod = z.strictObject({
   context: z.string().optional().describe('Context in it; default: the current one'),
   namespace: name.default('keyturn').describe('Where the Lease and the probe ServiceAccount live'),
   probeServiceAccount: name.default('keyturn-probe').describe('ServiceAccount without rights whose tokens are tried'),
+  access: access.default('local').describe('How files of the nodes are reached'),
+  ssh: platformSsh.prefault({}).describe('For nodes with access ssh'),
+  pod: podAccess.optional().describe('For nodes with access pod, which need it'),
   nodes: z.array(node).min(1).describe('All control-plane nodes, in the order in which they are changed'),
 });
 

@@ -1,4 +1,5 @@
 // Reading and writing files on a control-plane node.
+import type { Problem } from '../rotation/observation.ts';
 
 export interface NodeFile {
   readonly content: string;
@@ -53,9 +54,23 @@ export interface NodeWatchdog {
   disarm(): Promise<boolean>;
 }
 
+/** An agent that is there now. */
+export interface PresentAgent {
+  /** Of its pod. */
+  readonly name: string;
+  readonly namespace: string;
+  readonly node: string;
+  /** What it was made for, e.g. `rotation-1a2b3c4d`. */
+  readonly purpose: string;
+  /** RFC 3339 */
+  readonly createdAt: string;
+}
+
 /** What a way of access has made in the cluster to reach its nodes. */
 export interface NodeAgents {
-  /** For which they are made from now on, e.g. `rotation-1a2b3c4d`: it stands on each of them. */
+  /** Rights that they take and Keyturn does not have. @throws API_SERVER_UNREACHABLE */
+  missingPermissions(): Promise<readonly Problem[]>;
+  /** For what they are made from now on, e.g. `rotation-1a2b3c4d`: it stands on each of them. */
   workFor(purpose: string): void;
   /**
    * Removes all of them. They are made again when they are next needed.
@@ -63,6 +78,8 @@ export interface NodeAgents {
    * @throws API_SERVER_UNREACHABLE API_SERVER_FORBIDDEN
    */
   release(): Promise<readonly string[]>;
+  /** All of the cluster, whoever made them. @throws as above */
+  present(): Promise<readonly PresentAgent[]>;
 }
 
 /** File operations on one node. Paths are absolute paths on that node. */

@@ -2,7 +2,7 @@
 import type { Capabilities } from '../rotation/capabilities.ts';
 import type { SigningKey } from '../keys/signing-key.ts';
 import type { KeyRef, PublicKey } from '../rotation/key.ts';
-import type { ControlPlaneObservation, NodeLayout } from '../rotation/observation.ts';
+import type { ApiServerObservation, ControlPlaneObservation, NodeLayout } from '../rotation/observation.ts';
 
 /** Lets a long step be watched and stopped. */
 export interface StepControl {
@@ -40,6 +40,8 @@ export interface Platform {
   readonly capabilities: Capabilities;
 
   observe(): Promise<ControlPlaneObservation>;
+  /** The part of it that takes no node. */
+  observeApiServers(): Promise<readonly ApiServerObservation[]>;
 
   /** Manifests as they would be after Trusting and Signing; nothing is changed. */
   preview(layouts: readonly NodeLayout[], next: KeyRef): Promise<readonly FileDiff[]>;

@@ -4,10 +4,12 @@ import { drainSummary, type DrainComputation } from './drain.ts';
 import { formatDuration } from './duration.ts';
 import type { GuardName } from './guards.ts';
 import type { Phase } from './phase.ts';
+import { releaseBeforeWaits } from './release-nodes.ts';
 
 /** What can be done to all of a cluster in one step. */
 export type ClusterActionType =
   | 'stageKey'
+  | 'releaseNodes'
   | 'discardKey'
   | 'publishKey'
   | 'withdrawKey'
@@ -251,6 +253,19 @@ export function makePlan(input: PlanInput): Plan {
       ['Pruning', 'Untrusting'],
     ],
     pointOfNoReturn: 'Untrusting',
-    steps,
+    steps: input.capabilities.nodeAgents === true ? withReleases(steps) : steps,
   };
+}
+
+function withReleases(steps: readonly Step[]): readonly Step[] {
+  const release = (id: string, phase: Phase): Step => ({
+    id: `release-nodes/${id}`,
+    phase,
+    summary: 'Remove the agents with which the nodes were reached',
+    action: { type: 'releaseNodes' },
+    guards: [],
+    undo: null,
+  });
+  const released = releaseBeforeWaits(steps, ({ id, phase }) => release(id, phase));
+  return [...released, release('end', 'Retiring')];
 }

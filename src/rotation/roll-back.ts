@@ -2,6 +2,7 @@
 import { formatDuration } from './duration.ts';
 import type { Phase } from './phase.ts';
 import type { Plan, Undo } from './plan.ts';
+import { releaseBeforeWaits } from './release-nodes.ts';
 
 export interface UndoStep extends Undo {
   /** `undo/` and the id of the step that it takes back. */
@@ -16,13 +17,14 @@ export interface UndoStep extends Undo {
  * 1. Before a signer is switched back, every relying party has the former key (again).
  * 2. Once an API server has signed with the new key, its tokens must stay valid after the signer is back (invariant 1): before anyone
  *    forgets the new key, the drain is waited out. Where nothing was signed there is nothing to drain.
+ * 3. Where the plan removes agents from the nodes before its waits, these waits are no exception.
  */
 export function rollBackSteps(plan: Plan, started: ReadonlySet<string>): readonly UndoStep[] {
   const toUndo = plan.steps.filter(({ id }) => started.has(id)).toReversed();
   const signed = toUndo.some(({ action }) => action.type === 'sign');
   const firstSigner = toUndo.find(({ phase }) => phase === 'Signing');
   const firstTrust = toUndo.find(({ action }) => action.type === 'trust');
-  return toUndo.flatMap((step): readonly UndoStep[] => {
+  const steps = toUndo.flatMap((step): readonly UndoStep[] => {
     if (step.undo === null) return [];
     const guards = signed ? step.undo.guards : step.undo.guards.filter((guard) => guard !== 'nextDrained');
     const undo = { ...step.undo, guards, id: `undo/${step.id}`, undoes: step.id, phase: step.phase };
@@ -30,6 +32,19 @@ export function rollBackSteps(plan: Plan, started: ReadonlySet<string>): readonl
     if (signed && step === firstTrust) return [drainNext(plan), undo];
     return [undo];
   });
+  const hasAgents = plan.steps.some(({ action }) => action.type === 'releaseNodes');
+  return hasAgents ? releaseBeforeWaits(steps, releaseNodes) : steps;
+}
+
+function releaseNodes({ id, phase }: UndoStep): UndoStep {
+  return {
+    id: `${id}/release-nodes`,
+    undoes: null,
+    phase,
+    summary: 'Remove the agents with which the nodes were reached',
+    action: { type: 'releaseNodes' },
+    guards: [],
+  };
 }
 
 /** It is over already unless the former key was published again, or a run is taken up that had just begun to publish. */

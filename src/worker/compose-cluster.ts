@@ -13,32 +13,35 @@ import type { ClusterConfig, NodeConfig } from '../config/schema.ts';
 import { BringYourOwnKeyStore } from '../key-stores/bring-your-own.ts';
 import { EncryptedFileKeyStore } from '../key-stores/encrypted-file.ts';
 import type { KeyStore } from '../key-stores/port.ts';
-import { LocalNodeFiles } from '../nodes/local.ts';
-import { readApiServerUrl } from '../platforms/static-pod/api-server-url.ts';
 import { StaticPodPlatform } from '../platforms/static-pod/static-pod.ts';
 import { AzureBlobPublisher, type AzureCredentials } from '../publishers/azure-blob.ts';
 import type { JwksPublisher } from '../publishers/port.ts';
 import { createTrustingFetch } from '../publishers/trusting-fetch.ts';
 import type { DrainPolicy } from '../rotation/drain.ts';
 import type { KeyAlgorithm } from '../rotation/key.ts';
+import { composeNodes } from './compose-nodes.ts';
 import { readSecret, readTextFile } from './read-secret.ts';
 
-/** Makes everything with which one cluster is reached; touches files of the worker and of local nodes, but no server. */
-export async function composeCluster(config: LoadedConfig, cluster: ClusterConfig): Promise<ClusterAdapters> {
+/**
+ * Makes everything with which one cluster is reached. Touches files of the worker; asks nodes, or the cluster, for addresses of API servers
+ * that are not configured, and nobody else.
+ * @param access `read-only` for whoever only looks at nodes
+ */
+export async function composeCluster(
+  config: LoadedConfig,
+  cluster: ClusterConfig,
+  access: 'read-write' | 'read-only' = 'read-write',
+): Promise<ClusterAdapters> {
   const resolve = (file: string) => path.resolve(path.dirname(config.file), file);
   const { platform } = cluster;
   const kubeConfig = await loadKubeConfig(resolve(platform.kubeconfig), platform.context);
   const client = new KubeClient(kubeConfig);
   const probe = { namespace: platform.namespace, name: platform.probeServiceAccount };
-  const nodes = await Promise.all(
-    platform.nodes.map(async (node) => {
-      const files = new LocalNodeFiles(node.name);
-      const manifestsDirectory = resolve(node.manifests);
-      const url = node.apiServer ?? (await readApiServerUrl(files, manifestsDirectory));
-      const apiServer = new KubeApiServer({ node: node.name, client: client.at(url), probe });
-      return { name: node.name, files, apiServer, manifestsDirectory, ...controllerManagerOf(node) };
-    }),
-  );
+  const composed = await composeNodes(cluster, kubeConfig, resolve, access);
+  const nodes = composed.nodes.map(({ config: node, files, manifestsDirectory, url }) => {
+    const apiServer = new KubeApiServer({ node: node.name, client: client.at(url), probe });
+    return { name: node.name, files, apiServer, manifestsDirectory, ...controllerManagerOf(node) };
+  });
 
   function controllerManagerOf({ controllerManager }: NodeConfig) {
     return controllerManager === undefined
@@ -53,7 +56,12 @@ export async function composeCluster(config: LoadedConfig, cluster: ClusterConfi
     audience: cluster.audience,
     relyingParties: cluster.relyingParties,
     policies: policiesOf(cluster),
-    platform: new StaticPodPlatform({ nodes, readyTimeoutMs: cluster.policies.readyTimeout }),
+    platform: new StaticPodPlatform({
+      nodes,
+      nodeAgents: composed.agents !== null,
+      readyTimeoutMs: cluster.policies.readyTimeout,
+    }),
+    nodeAgents: composed.agents,
     apiServers: nodes.map(({ apiServer }) => apiServer),
     reads: new KubeCluster({
       client,

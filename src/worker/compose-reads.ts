@@ -5,6 +5,8 @@ import { KubeClient } from '../api-servers/kube-client.ts';
 import { loadKubeConfig } from '../api-servers/kube-config.ts';
 import { LeaseLock } from '../cluster-lock/lease.ts';
 import type { ClusterLock } from '../cluster-lock/port.ts';
+import type { NodeAgents } from '../nodes/port.ts';
+import { composePodAccess } from './compose-nodes.ts';
 import type { LoadedConfig } from '../config/load.ts';
 import type { ClusterConfig } from '../config/schema.ts';
 
@@ -12,16 +14,21 @@ export interface ClusterState {
   readonly lock: Pick<ClusterLock, 'read'>;
   /** Names of temporary Secrets that are there now: a step under way uses one for seconds, a run that died leaves it. */
   leftovers(): Promise<readonly string[]>;
+  /** Null where nodes are reached without any. */
+  readonly nodeAgents: Pick<NodeAgents, 'present'> | null;
 }
 
 /** @throws FILE_UNREADABLE and what else speaks against the kubeconfig; no server is asked */
-export async function composeReads(config: LoadedConfig, { name, platform }: ClusterConfig): Promise<ClusterState> {
+export async function composeReads(config: LoadedConfig, cluster: ClusterConfig): Promise<ClusterState> {
+  const { name, platform } = cluster;
   const { namespace, probeServiceAccount } = platform;
   const kubeconfig = path.resolve(path.dirname(config.file), platform.kubeconfig);
-  const client = new KubeClient(await loadKubeConfig(kubeconfig, platform.context));
-  const cluster = new KubeCluster({ client, namespace, probeServiceAccount });
+  const kubeConfig = await loadKubeConfig(kubeconfig, platform.context);
+  const client = new KubeClient(kubeConfig);
+  const reads = new KubeCluster({ client, namespace, probeServiceAccount });
   return {
     lock: new LeaseLock({ client, namespace, cluster: name }),
-    leftovers: () => cluster.leftovers(),
+    leftovers: () => reads.leftovers(),
+    nodeAgents: composePodAccess(cluster, kubeConfig, 'read-only')?.agents ?? null,
   };
 }

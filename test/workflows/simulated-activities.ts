@@ -98,6 +98,7 @@ export class SimulatedWorld {
       signWithFormer: step('signWithFormer'),
       switchControllerManager: step('switchControllerManager'),
       restoreControllerManager: step('restoreControllerManager'),
+      releaseNodes: step('releaseNodes'),
       verify: step('verify'),
       refresh: step('refresh'),
       pruneKey: step('pruneKey'),

@@ -56,7 +56,7 @@ export function agentName({ cluster }: AgentSettings, node: string, suffix = '')
   return `keyturn-agent-${words}-${id}`;
 }
 
-export function agentLabels({ cluster }: Pick<AgentSettings, 'cluster'>, purpose: string): Record<string, string> {
+function agentLabels({ cluster }: Pick<AgentSettings, 'cluster'>, purpose: string): Record<string, string> {
   return { ...AGENT_LABELS, [CLUSTER_LABEL]: cluster, [PURPOSE_LABEL]: labelValue(purpose) };
 }
 

@@ -2,8 +2,11 @@
 import { randomBytes } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { jsonOf } from '../../api-servers/answer-json.ts';
-import type { NodeAgents } from '../port.ts';
+import { missingRules } from '../../api-servers/permissions.ts';
+import type { Problem } from '../../rotation/observation.ts';
+import type { NodeAgents, PresentAgent } from '../port.ts';
 import * as errors from './agent-errors.ts';
+import { AGENT_RIGHTS_MANIFEST, agentRights } from './agent-rights.ts';
 import { agentName, agentPod, SPEC_ANNOTATION, specHash } from './agent-manifest.ts';
 import type { AgentSettings } from './agent-manifest.ts';
 import { judgePod, podSchema, type Pod } from './agent-state.ts';
@@ -48,6 +51,10 @@ export class AgentPods implements NodeAgents {
     this.#suffix = options.settings.access === 'read-only' ? randomBytes(4).toString('hex') : '';
   }
 
+  missingPermissions(): Promise<readonly Problem[]> {
+    return missingRules(this.#apiServers.client, agentRights(this.settings.namespace), AGENT_RIGHTS_MANIFEST);
+  }
+
   workFor(purpose: string): void {
     this.#purpose = purpose;
   }
@@ -76,12 +83,15 @@ export class AgentPods implements NodeAgents {
     clearTimeout(this.#idle);
     await Promise.allSettled(this.#agents.values());
     this.#agents.clear();
-    const { cluster, namespace } = this.settings;
+    const { namespace } = this.settings;
     const isOurs = (name: string, node: string): boolean => name === agentName(this.settings, node, this.#suffix);
-    const agents = await listAgents(this.#apiServers, namespace, cluster);
-    const ours = agents.filter(({ name, node }) => this.#suffix === '' || isOurs(name, node));
+    const ours = (await this.present()).filter(({ name, node }) => this.#suffix === '' || isOurs(name, node));
     for (const { name } of ours) await deletePod(this.#apiServers, namespace, name);
     return ours.map(({ name }) => name);
+  }
+
+  present(): Promise<readonly PresentAgent[]> {
+    return listAgents(this.#apiServers, this.settings.namespace, this.settings.cluster);
   }
 
   async #make(node: string): Promise<Agent> {

@@ -7,7 +7,8 @@ import { KeyturnError } from '../../errors.ts';
 const LIST_AGE_MS = 60_000;
 
 export class ApiServers {
-  readonly #client: KubeClient;
+  /** For the address in the kubeconfig, which may be a load balancer. */
+  readonly client: KubeClient;
   readonly #lookUp: () => Promise<readonly string[]>;
   /** One that is away leaves the cluster's own list; it is remembered all the same. */
   readonly #known = new Map<string, KubeClient>();
@@ -18,7 +19,7 @@ export class ApiServers {
    * @param lookUp tells the `https://address:port` of every API server
    */
   constructor(client: KubeClient, lookUp: () => Promise<readonly string[]>) {
-    this.#client = client;
+    this.client = client;
     this.#lookUp = lookUp;
   }
 
@@ -27,7 +28,7 @@ export class ApiServers {
     await this.#refresh();
     const all = [...this.#known.values()];
     const isOwn = ({ url }: KubeClient): boolean => own.includes(hostOf(url));
-    return [...all.filter((each) => !isOwn(each)), this.#client, ...all.filter(isOwn)];
+    return [...all.filter((each) => !isOwn(each)), this.client, ...all.filter(isOwn)];
   }
 
   /** `https://address:port` of the API server at one of these addresses. */
@@ -39,7 +40,7 @@ export class ApiServers {
   /** As `KubeClient.call`, at the first that answers. */
   async call(call: ApiCall, expected: readonly number[] = []): ReturnType<KubeClient['call']> {
     let failure: unknown;
-    for (const client of [this.#client, ...this.#known.values()]) {
+    for (const client of [this.client, ...this.#known.values()]) {
       try {
         return await client.call(call, expected);
       } catch (error) {
@@ -53,7 +54,7 @@ export class ApiServers {
   async #refresh(): Promise<void> {
     if (Date.now() - this.#listedAt < LIST_AGE_MS) return;
     try {
-      for (const url of await this.#lookUp()) if (!this.#known.has(url)) this.#known.set(url, this.#client.at(url));
+      for (const url of await this.#lookUp()) if (!this.#known.has(url)) this.#known.set(url, this.client.at(url));
       this.#listedAt = Date.now();
     } catch (error) {
       if (!(error instanceof KeyturnError)) throw error;

@@ -3,20 +3,11 @@ import { z } from 'zod';
 import { jsonOf } from '../../api-servers/answer-json.ts';
 import type { ApiCall } from '../../api-servers/api-call.ts';
 import type { KubeClient } from '../../api-servers/kube-client.ts';
+import type { PresentAgent } from '../port.ts';
 import { AGENT_LABELS, CLUSTER_LABEL, NODE_ANNOTATION, PURPOSE_LABEL } from './agent-manifest.ts';
 import { podSchema } from './agent-state.ts';
 
 const podList = z.object({ items: z.array(podSchema).nullable() });
-
-/** An agent that is there now. */
-export interface FoundAgent {
-  readonly name: string;
-  readonly node: string;
-  /** What it was made for, e.g. `rotation-1a2b3c4d`. */
-  readonly purpose: string;
-  /** RFC 3339 */
-  readonly createdAt: string;
-}
 
 /** Whatever can make a call. */
 type Caller = Pick<KubeClient, 'call'>;
@@ -37,7 +28,7 @@ export async function deletePod(caller: Caller, namespace: string, name: string)
 }
 
 /** Agents of a cluster that nobody has removed yet, whoever made them. */
-export async function listAgents(caller: Caller, namespace: string, cluster: string): Promise<readonly FoundAgent[]> {
+export async function listAgents(caller: Caller, namespace: string, cluster: string): Promise<readonly PresentAgent[]> {
   const labels = { ...AGENT_LABELS, [CLUSTER_LABEL]: cluster };
   const { body } = await caller.call({
     ...podCall('get', namespace),
@@ -53,6 +44,7 @@ export async function listAgents(caller: Caller, namespace: string, cluster: str
     .filter(({ metadata }) => metadata.deletionTimestamp == null)
     .map(({ metadata: { name, annotations, labels: has, creationTimestamp } }) => ({
       name,
+      namespace,
       node: annotations?.[NODE_ANNOTATION] ?? '',
       purpose: has?.[PURPOSE_LABEL] ?? '',
       createdAt: creationTimestamp,

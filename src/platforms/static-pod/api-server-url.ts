@@ -7,6 +7,7 @@ import { readFlags } from './manifest-flags.ts';
 /**
  * `https://<--advertise-address>:<--secure-port>`; without the flags the node's name and 6443, kube-apiserver's default port.
  * A manifest that cannot be read gives the default too: observing the node reports it together with everything else.
+ * @throws NODE_UNREACHABLE and what else time may mend: a guess would stay when the node is back
  */
 export async function readApiServerUrl(files: NodeFiles, manifestsDirectory: string): Promise<string> {
   const flags = await readApiServerFlags(files, posix.join(manifestsDirectory, 'kube-apiserver.yaml'));
@@ -23,7 +24,7 @@ async function readApiServerFlags(
     const source = (await files.read(path))?.content ?? '';
     return readFlags({ source, component: 'kube-apiserver', subject: `${files.node}:${path}` });
   } catch (error) {
-    if (error instanceof KeyturnError) return new Map();
+    if (error instanceof KeyturnError && !error.retryable) return new Map();
     throw error;
   }
 }

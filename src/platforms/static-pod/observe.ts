@@ -24,6 +24,11 @@ export async function observeControlPlane(nodes: readonly ControlPlaneNode[]): P
   };
 }
 
+/** What an API server does not answer is absent from what is said of it. */
+export function observeApiServers(nodes: readonly ControlPlaneNode[]): Promise<readonly ApiServerObservation[]> {
+  return Promise.all(nodes.map((node) => observeApiServer(node, [])));
+}
+
 interface NodeObservation {
   readonly apiServer: ApiServerObservation;
   readonly layout: NodeLayout | undefined;

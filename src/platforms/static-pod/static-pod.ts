@@ -4,7 +4,7 @@ import type { ApiServer } from '../../api-servers/port.ts';
 import type { SigningKey } from '../../keys/signing-key.ts';
 import type { NodeFiles } from '../../nodes/port.ts';
 import type { KeyRef, PublicKey } from '../../rotation/key.ts';
-import type { ControlPlaneObservation, NodeLayout } from '../../rotation/observation.ts';
+import type { ApiServerObservation, ControlPlaneObservation, NodeLayout } from '../../rotation/observation.ts';
 import type { Capabilities } from '../../rotation/capabilities.ts';
 import type { FileDiff, NodeChange, Platform, StepControl } from '../port.ts';
 import { backUp, removeBackUp } from './back-up.ts';
@@ -16,7 +16,7 @@ import { doesNotPublish, doesNotSignWith, publishes, signsWith } from './effects
 import { bringPrivateKey, bringPublicKey, findKeyFiles } from './key-files.ts';
 import { manifestSteps } from './manifest-steps.ts';
 import type { ControlPlaneNode } from './node-manifests.ts';
-import { observeControlPlane } from './observe.ts';
+import { observeApiServers, observeControlPlane } from './observe.ts';
 import { previewNode } from './preview.ts';
 import { refuseToDistrustSigner, refuseToSignUntrusted } from './refusals.ts';
 import { removeUnnamed, retireFiles } from './retire.ts';
@@ -36,6 +36,8 @@ export interface StaticPodNode {
 
 export interface StaticPodOptions {
   readonly nodes: readonly StaticPodNode[];
+  /** Nodes are reached by something that is made for it in the cluster and must not stay. Default false. */
+  readonly nodeAgents?: boolean;
   /** How long a component may take to show the effect of its manifest before the former one is put back. Default 5 minutes, in ms. */
   readonly readyTimeoutMs?: number;
   /** How long kubelet may take to notice a manifest. Default 60 s, in ms: three of its relists. */
@@ -46,12 +48,13 @@ export interface StaticPodOptions {
 }
 
 export class StaticPodPlatform implements Platform {
-  readonly capabilities: Capabilities = { ordering: 'staged', rollBack: true };
+  readonly capabilities: Capabilities;
   readonly #nodes: ReadonlyMap<string, ControlPlaneNode>;
   readonly #timing: Timing;
 
   constructor({
     nodes,
+    nodeAgents = false,
     readyTimeoutMs = 300_000,
     noticeMs = 60_000,
     pollMs = 500,
@@ -59,11 +62,16 @@ export class StaticPodPlatform implements Platform {
   }: StaticPodOptions) {
     const withDefaults = nodes.map((node) => ({ manifestsDirectory: '/etc/kubernetes/manifests', ...node }));
     this.#nodes = new Map(withDefaults.map((node) => [node.name, node]));
+    this.capabilities = { ordering: 'staged', rollBack: true, nodeAgents };
     this.#timing = { clock, readyTimeoutMs, noticeMs, pollMs };
   }
 
   observe(): Promise<ControlPlaneObservation> {
     return observeControlPlane([...this.#nodes.values()]);
+  }
+
+  observeApiServers(): Promise<readonly ApiServerObservation[]> {
+    return observeApiServers([...this.#nodes.values()]);
   }
 
   async preview(layouts: readonly NodeLayout[], next: KeyRef): Promise<readonly FileDiff[]> {
