@@ -1,4 +1,4 @@
-// Everything that Keyturn may need to do in a cluster, and which of it the kubeconfig's user may not. `deploy/rbac.yaml` grants the same.
+// Everything that Keyturn may need to do in a cluster that it rotates, and which of it the kubeconfig's user may not. `deploy/rbac.yaml` grants the same.
 import { z } from 'zod';
 import type { Problem } from '../rotation/observation.ts';
 import { jsonOf } from './answer-json.ts';
@@ -6,7 +6,7 @@ import type { Verb } from './api-call.ts';
 import type { KubeClient } from './kube-client.ts';
 import type { ServiceAccountName } from './mint-token.ts';
 
-interface ResourceRule {
+export interface ResourceRule {
   readonly verb: Verb;
   readonly group: string;
   readonly resource: string;
@@ -82,19 +82,27 @@ const accessReview = z.object({ status: z.object({ allowed: z.boolean() }) });
  * @returns one API_SERVER_FORBIDDEN per need that is not granted; its subject is e.g. `list secrets`
  * @throws API_SERVER_UNREACHABLE, API_SERVER_FORBIDDEN where the credentials are not accepted at all
  */
-export async function missingPermissions(
+export function missingPermissions(
   client: KubeClient,
   namespace: string,
   probe: ServiceAccountName,
 ): Promise<readonly Problem[]> {
-  const rules = neededRules(namespace, probe);
+  return findMissingRules(client, neededRules(namespace, probe), 'deploy/rbac.yaml');
+}
+
+/** @param manifest that grants the rules @returns and @throws as `missingPermissions` */
+export async function findMissingRules(
+  client: KubeClient,
+  rules: readonly Rule[],
+  manifest: string,
+): Promise<readonly Problem[]> {
   const granted = await Promise.all(rules.map((rule) => isGranted(client, rule)));
   return rules
     .filter((_, index) => granted[index] !== true)
     .map((rule) => ({
       code: 'API_SERVER_FORBIDDEN',
       subject: nameOf(rule),
-      message: `Keyturn may not ${nameOf(rule)}, which it needs ${rule.why}. Apply deploy/rbac.yaml, and bind its roles to the kubeconfig's user.`,
+      message: `Keyturn may not ${nameOf(rule)}, which it needs ${rule.why}. Apply ${manifest}, and bind its roles to the kubeconfig's user.`,
     }));
 }
 
