@@ -9,6 +9,7 @@ import { findBlockers, findFormer } from '../rotation/preflight.ts';
 import { isUnfinished, type RotationRecord } from '../rotation/record.ts';
 import { composeCluster } from '../worker/compose-cluster.ts';
 import { composeReads } from '../worker/compose-reads.ts';
+import { describeStaged } from './examine-key-store.ts';
 import { check, fail, ok, warn, type Finding } from './finding.ts';
 
 export interface ClusterExamination {
@@ -57,6 +58,7 @@ async function examineReadiness(
     ok(what, `${facts.controlPlane.apiServers.length} API servers agree; ready to rotate; ${drain}`),
     ok(`${what}: signing key`, findFormer(facts)?.kid ?? 'unknown'),
     ok(`${what}: public JWKS`, `${facts.publicUrl} has ${facts.publicKids?.length ?? 0} key(s)`),
+    await describeStaged(adapters.keyStore, cluster.name, facts.staged, isUnfinished(facts.record)),
   ];
 }
 
