@@ -18,7 +18,7 @@ export function examineReach(hosts: readonly string[], clusters: readonly Cluste
         return [
           fail(
             what,
-            `${workers}, but staged keys lie on the disk of one: a step on another holds the rotation with KEY_NOT_FOUND. Use a kubernetes-secret, let workers run on one host only, or say shared: true where all hosts mount the same folder`,
+            `${workers}, but staged keys lie on the disk of one: a step on another holds the rotation with KEY_NOT_FOUND. Use a kubernetes-secret (docs/key-stores.md), let workers run on one host only, or say shared: true where all hosts mount the same folder`,
           ),
         ];
       case 'your files':

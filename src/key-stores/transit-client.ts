@@ -2,6 +2,7 @@
 import { z } from 'zod';
 import { sendHttps } from '../api-servers/https-request.ts';
 import type { HttpsAnswer } from '../api-servers/https-request.ts';
+import { reasonOf } from '../api-servers/refusal.ts';
 import { KeyturnError } from '../errors.ts';
 
 /** How a token is had. Secrets are read when they are needed: an agent may have renewed their file. */
@@ -87,7 +88,7 @@ export class TransitClient {
       });
     } catch (error) {
       if (!(error instanceof KeyturnError)) throw error;
-      const { reason } = error.details;
+      const reason = reasonOf(error);
       throw new KeyturnError(
         'KEY_STORE_UNREACHABLE',
         `The transit engine at ${this.address} gave no answer (${reason})`,

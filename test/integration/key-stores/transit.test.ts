@@ -228,13 +228,13 @@ describe('an OpenBao that cannot be asked', () => {
 
   test('with a certificate of another authority: not retried, and no token is shown to it', async () => {
     const address = server.url;
-    const client = new TransitClient({
+    const strange = new TransitClient({
       address,
       ca: await readFile(bao.caFile, 'utf8'),
       auth: { method: 'token', token: async () => 'x' },
     });
     await expect(
-      open(new TransitKey({ client, mount: 'transit', key: 'keyturn' })).stage('unreached'),
+      open(new TransitKey({ client: strange, mount: 'transit', key: 'keyturn' })).stage('unreached'),
     ).rejects.toMatchObject({
       code: 'KEY_STORE_UNREACHABLE',
       retryable: false,
@@ -242,12 +242,12 @@ describe('an OpenBao that cannot be asked', () => {
   });
 
   test('something else that answers: KEY_STORE_LOCKED', async () => {
-    const client = new TransitClient({
+    const strange = new TransitClient({
       address: server.url,
       ca: await readFile(path.join(directory, 'ca.crt'), 'utf8'),
       auth: { method: 'token', token: async () => 'x' },
     });
-    const store = open(new TransitKey({ client, mount: 'transit', key: 'keyturn' }));
+    const store = open(new TransitKey({ client: strange, mount: 'transit', key: 'keyturn' }));
     await expect(store.stage('unreached')).rejects.toMatchObject({ code: 'KEY_STORE_LOCKED', retryable: false });
   });
 });
