@@ -2,12 +2,14 @@
 import { z } from 'zod';
 import { name, secretSource } from './fields.ts';
 
-const pathPart = z.string().regex(/^[A-Za-z0-9_.-]+(\/[A-Za-z0-9_.-]+)*$/, 'must be a name, without / at its ends');
+const mount = z
+  .string()
+  .regex(/^\w[\w.-]*(\/\w[\w.-]*)*$/, 'must be the path of a mount, without / at its ends, such as transit');
 
 const appRole = z.strictObject({
   roleId: z.string().min(1),
   secretId: secretSource,
-  mount: pathPart.default('approle').describe('Where the AppRole auth method is mounted'),
+  mount: mount.default('approle').describe('Where the AppRole auth method is mounted'),
 });
 
 const kubernetes = z.strictObject({
@@ -16,13 +18,16 @@ const kubernetes = z.strictObject({
     .string()
     .default('/var/run/secrets/kubernetes.io/serviceaccount/token')
     .describe("File with the worker's ServiceAccount token; read again at each login"),
-  mount: pathPart.default('kubernetes').describe('Where the Kubernetes auth method is mounted'),
+  mount: mount.default('kubernetes').describe('Where the Kubernetes auth method is mounted'),
 });
 
 const transit = z.strictObject({
   address: z.url({ protocol: /^https$/ }).describe('Of OpenBao or Vault, e.g. https://bao.example.com:8200'),
-  mount: pathPart.default('transit').describe('Where the transit engine is mounted'),
-  key: pathPart.describe('Name of a symmetric transit key that exists'),
+  mount: mount.default('transit').describe('Where the transit engine is mounted'),
+  key: z
+    .string()
+    .regex(/^\w[\w.-]*$/, 'must be letters, digits, dashes, dots and underscores')
+    .describe('Name of a symmetric transit key that exists'),
   auth: z
     .union([
       z.strictObject({ token: secretSource.describe('Read at each request: an agent may renew it') }),

@@ -1,15 +1,19 @@
 // Staged keys that a real OpenBao protects, under deploy/openbao-policy.hcl: in Secrets of a real API server and in files.
-import { mkdtemp, readFile } from 'node:fs/promises';
+import { mkdtemp, readFile, writeFile } from 'node:fs/promises';
 import path from 'node:path';
+import { stringify } from 'yaml';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { KubeClient } from '../../../src/api-servers/kube-client.ts';
 import { loadKubeConfig } from '../../../src/api-servers/kube-config.ts';
+import { findCluster, parseConfig } from '../../../src/config/load.ts';
 import { applyManifest } from '../../../src/demo/control-plane/apply-manifest.ts';
 import { EncryptedFileKeyStore } from '../../../src/key-stores/encrypted-file.ts';
 import { KubernetesSecretKeyStore } from '../../../src/key-stores/kubernetes-secret.ts';
 import type { KeyWrapper } from '../../../src/key-stores/key-wrapper.ts';
+import type { KeyStore } from '../../../src/key-stores/port.ts';
 import { TransitClient, type TransitAuth } from '../../../src/key-stores/transit-client.ts';
 import { TransitKey } from '../../../src/key-stores/transit-key.ts';
+import { composeKeyStore } from '../../../src/worker/compose-key-store.ts';
 import { keyStoreContract } from '../../contract/key-store.ts';
 import { startOpenBao, type OpenBao } from '../../fixtures/openbao.ts';
 import { filesWithPrivateKey } from '../../fixtures/private-key-search.ts';
@@ -43,6 +47,31 @@ function open(wrapper: KeyWrapper = transitKey): KubernetesSecretKeyStore {
     keyType: 'ec-p256',
     identity: '7@worker-0',
   });
+}
+
+/** As keyturn.yaml says it, with the Secrets in another cluster than the one that is rotated. */
+async function openAsConfigured(auth: unknown): Promise<KeyStore> {
+  const transit = { address: bao.address, caFile: bao.caFile, key: 'keyturn', auth };
+  const config = parseConfig(
+    stringify({
+      clusters: [
+        {
+          name: 'prod',
+          platform: { type: 'static-pod', kubeconfig: 'of-no-use-here', nodes: [{ name: 'node-1' }] },
+          issuer: 'https://issuer.example',
+          publisher: { type: 'azure-blob', container: 'https://example.com/oidc' },
+          keyStore: {
+            type: 'kubernetes-secret',
+            kubeconfig: await server.kubeConfig('keyturn'),
+            context: 'test',
+            wrappingKey: { transit },
+          },
+        },
+      ],
+    }),
+    'test',
+  );
+  return composeKeyStore({ ...config, file: path.join(directory, 'keyturn.yaml') }, findCluster(config, 'prod'));
 }
 
 async function removeAll(): Promise<void> {
@@ -153,7 +182,10 @@ describe('logging in', () => {
       credentials: async () => ((logins += 1), { role_id, secret_id }),
     };
     const store = open(await bao.transitKey(auth));
-    const { kid } = await store.stage('prod');
+    await writeFile(path.join(directory, 'secret-id'), secret_id, { mode: 0o600 });
+    const configured = await openAsConfigured({ appRole: { roleId: role_id, secretId: { file: 'secret-id' } } });
+    const { kid } = await configured.stage('prod');
+    expect((await store.load('prod', kid)).kid).toBe(kid);
     expect(logins).toBe(1);
     const loadAgain = async () => ((await store.load('prod', kid)).kid === kid ? logins : 0);
     await expect.poll(loadAgain, { timeout: 10_000 }).toBe(2);
@@ -190,8 +222,8 @@ describe('logging in', () => {
       audience: 'bao',
       token_policies: ['keyturn'],
     });
-    const credentials = async () => ({ role: 'keyturn', jwt });
-    const store = open(await bao.transitKey({ method: 'login', path: 'auth/kubernetes/login', credentials }));
+    await writeFile(path.join(directory, 'worker-token'), jwt, { mode: 0o600 });
+    const store = await openAsConfigured({ kubernetes: { role: 'keyturn', tokenFile: 'worker-token' } });
     const { kid } = await store.stage('prod');
     expect((await store.load('prod', kid)).kid).toBe(kid);
   });
