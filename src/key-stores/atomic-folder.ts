@@ -36,6 +36,7 @@ export async function createFolder(folder: string, fileName: string, content: st
   try {
     await mkdir(temporary, { mode: 0o700 });
     await writeToDisk(join(temporary, fileName), content);
+    await syncDirectory(temporary);
     await rename(temporary, folder);
     await syncDirectory(dirname(folder));
     return true;
@@ -47,25 +48,47 @@ export async function createFolder(folder: string, fileName: string, content: st
   }
 }
 
+/** A file that is going to take another's place in the same folder, and only in the very folder in which it was opened. */
+export interface Replacement {
+  /** @returns false where the folder was removed since, also where another has its name now. @throws FILE_UNREADABLE where it cannot be written */
+  commit(content: string): Promise<boolean>;
+  /** Leaves nothing behind where it was not committed. */
+  close(): Promise<void>;
+}
+
 /**
- * Replaces the content of a file (0600) that `createFolder` made. A folder that was removed meanwhile stays removed.
+ * Opened before the file is read: so what is committed replaces what was read, or nothing.
  *
- * @returns false where the folder is gone
+ * @param file that `createFolder` made
+ * @returns undefined where its folder is gone
  * @throws FILE_UNREADABLE where it cannot be written
  */
-export async function replaceFile(file: string, content: string): Promise<boolean> {
+export async function openReplacement(file: string): Promise<Replacement | undefined> {
   const temporary = besides(file, 'new');
-  try {
-    await writeToDisk(temporary, content);
-    await rename(temporary, file);
-    await syncDirectory(dirname(file));
-    return true;
-  } catch (error) {
-    if (codeOf(error) === 'ENOENT') return false;
+  const handle = await open(temporary, 'wx', 0o600).catch((error: unknown) => {
+    if (codeOf(error) === 'ENOENT') return undefined;
     throw unwritable(file, error);
-  } finally {
-    await unlink(temporary).catch(() => undefined);
-  }
+  });
+  return (
+    handle && {
+      async commit(content) {
+        try {
+          await handle.writeFile(content);
+          await handle.sync();
+          await rename(temporary, file);
+          await syncDirectory(dirname(file));
+          return true;
+        } catch (error) {
+          if (codeOf(error) === 'ENOENT') return false;
+          throw unwritable(file, error);
+        }
+      },
+      async close() {
+        await handle.close();
+        await unlink(temporary).catch(() => undefined);
+      },
+    }
+  );
 }
 
 /**
@@ -111,7 +134,6 @@ async function writeToDisk(path: string, content: string): Promise<void> {
   } finally {
     await file.close();
   }
-  await syncDirectory(dirname(path));
 }
 
 async function syncDirectory(directory: string): Promise<void> {

@@ -8,7 +8,7 @@ import { publicHalf } from '../keys/public-half.ts';
 import type { SigningKey } from '../keys/signing-key.ts';
 import type { Kid, PublicKey } from '../rotation/key.ts';
 import type { Problem } from '../rotation/observation.ts';
-import { clearRemoved, createFolder, ensurePrivateDirectory, removeFolder, replaceFile } from './atomic-folder.ts';
+import { clearRemoved, createFolder, ensurePrivateDirectory, openReplacement, removeFolder } from './atomic-folder.ts';
 import type { KeyWrapper } from './key-wrapper.ts';
 import type { KeyStore, KeyType, Rewrap } from './port.ts';
 import { codeOf } from './private-file.ts';
@@ -33,8 +33,8 @@ const fileContent: z.ZodType<SealedKey> = z.object({
 });
 
 /**
- * One folder per cluster with one file in it. The folder is what comes and goes: a re-wrap writes inside of it, so it cannot bring a key back that
- * was discarded at that moment.
+ * One folder per cluster with one file in it. The folder is what comes and goes: a re-wrap writes inside of the one that it has read, so it cannot
+ * bring a key back that was discarded at that moment, nor write over the next one.
  */
 export class EncryptedFileKeyStore implements KeyStore {
   readonly description: string;
@@ -81,12 +81,19 @@ export class EncryptedFileKeyStore implements KeyStore {
   }
 
   async rewrap(cluster: string): Promise<Rewrap | undefined> {
-    const sealed = await this.#readSealed(cluster);
-    if (sealed === undefined) return undefined;
     const file = this.#file(cluster);
-    const rewrapped = await rewrapKey(sealed, cluster, this.#options.wrapper, file);
-    if (rewrapped !== sealed && !(await replaceFile(file, JSON.stringify(rewrapped)))) return undefined;
-    return { from: sealed.dataKey.wrappingKeyId, to: rewrapped.dataKey.wrappingKeyId };
+    const replacement = await openReplacement(file);
+    try {
+      const sealed = replacement && (await this.#readSealed(cluster));
+      if (sealed === undefined) return undefined;
+      const rewrapped = await rewrapKey(sealed, cluster, this.#options.wrapper, file);
+      // Where that key was discarded meanwhile, another may have been staged.
+      if (rewrapped !== sealed && !(await replacement?.commit(JSON.stringify(rewrapped))))
+        return await this.rewrap(cluster);
+      return { from: sealed.dataKey.wrappingKeyId, to: rewrapped.dataKey.wrappingKeyId };
+    } finally {
+      await replacement?.close();
+    }
   }
 
   findProblems(_cluster: string): Promise<readonly Problem[]> {

@@ -3,7 +3,6 @@ import { jsonOf } from '../api-servers/answer-json.ts';
 import type { ApiCall } from '../api-servers/api-call.ts';
 import type { KubeClient } from '../api-servers/kube-client.ts';
 import { findMissingRules, type ResourceRule } from '../api-servers/permissions.ts';
-import { KeyturnError } from '../errors.ts';
 import { generateKeyPair } from '../keys/generate.ts';
 import { parsePrivateKey } from '../keys/pem.ts';
 import { publicHalf } from '../keys/public-half.ts';
@@ -16,6 +15,7 @@ import { cameAndWent, notStaged } from './refusals.ts';
 import { findWrapperProblems, rewrapKey, sealKey, unsealKey } from './sealed-key.ts';
 import { contentOf, newSecret, secretName, secretSchema, withSealed } from './secret-object.ts';
 import type { Secret } from './secret-object.ts';
+import { KEY_STORE_MANIFEST, namespaceMissing, otherwiseThanConfigured, overtaken } from './secret-refusals.ts';
 
 export interface KubernetesSecretKeyStoreOptions {
   /** Of the cluster that holds the Secrets. */
@@ -30,7 +30,6 @@ export interface KubernetesSecretKeyStoreOptions {
   readonly identity: string;
 }
 
-const MANIFEST = 'deploy/rbac-key-store.yaml';
 /** How often a change is tried again when another wrote the Secret between. */
 const ATTEMPTS = 5;
 
@@ -82,7 +81,7 @@ export class KubernetesSecretKeyStore implements KeyStore {
       const { status } = await this.#options.client.call({ ...this.#call('delete', cluster), body }, [404, 409]);
       if (status !== 409) return;
     }
-    throw this.#overtaken(cluster);
+    throw overtaken(this.#subject(cluster));
   }
 
   async wrappingKeyId(cluster: string): Promise<string | undefined> {
@@ -93,22 +92,22 @@ export class KubernetesSecretKeyStore implements KeyStore {
 
   async rewrap(cluster: string): Promise<Rewrap | undefined> {
     const { wrapper, client } = this.#options;
-    for (let attempt = 0; wrapper !== null && attempt < ATTEMPTS; attempt++) {
+    if (wrapper === null) return undefined;
+    const subject = this.#subject(cluster);
+    for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
       const secret = await this.#get(cluster);
       if (secret === undefined) return undefined;
-      const content = contentOf(secret, this.#subject(cluster));
-      if (!('sealed' in content)) throw this.#clearness(cluster, 'not encrypted');
-      const rewrapped = await rewrapKey(content.sealed, cluster, wrapper, this.#subject(cluster));
+      const content = contentOf(secret, subject);
+      if (!('sealed' in content)) throw otherwiseThanConfigured(subject, 'not encrypted');
+      const rewrapped = await rewrapKey(content.sealed, cluster, wrapper, subject);
       const done = { from: content.sealed.dataKey.wrappingKeyId, to: rewrapped.dataKey.wrappingKeyId };
       if (rewrapped === content.sealed) return done;
-      // resourceVersion goes back with it, and the API server compares.
+      // uid and resourceVersion go back with it, and the API server compares.
       const body = withSealed(secret, rewrapped);
       const { status } = await client.call({ ...this.#call('update', cluster), body }, [404, 409]);
-      if (status === 404) return undefined;
-      if (status !== 409) return done;
+      if (status < 300) return done;
     }
-    if (wrapper === null) return undefined;
-    throw this.#overtaken(cluster);
+    throw overtaken(subject);
   }
 
   /** Rights, and whether the wrapping key can be used. */
@@ -123,7 +122,7 @@ export class KubernetesSecretKeyStore implements KeyStore {
       { verb: 'delete', ...named },
     ];
     const [missing, locked] = await Promise.all([
-      findMissingRules(client, rules, MANIFEST),
+      findMissingRules(client, rules, KEY_STORE_MANIFEST),
       wrapper === null ? [] : findWrapperProblems(wrapper),
     ]);
     return [...missing, ...locked];
@@ -140,44 +139,20 @@ export class KubernetesSecretKeyStore implements KeyStore {
     const { wrapper } = this.#options;
     // A key in the clear may be anybody's: where encryption is configured it is not taken.
     if ('sealed' in content) {
-      if (wrapper === null) throw this.#clearness(cluster, 'encrypted');
+      if (wrapper === null) throw otherwiseThanConfigured(subject, 'encrypted');
       return unsealKey(content.sealed, cluster, wrapper, subject);
     }
-    if (wrapper !== null) throw this.#clearness(cluster, 'not encrypted');
+    if (wrapper !== null) throw otherwiseThanConfigured(subject, 'not encrypted');
     return parsePrivateKey(content.privatePem, subject);
   }
 
   #call(verb: 'get' | 'create' | 'update' | 'delete', cluster: string): ApiCall {
     const collection = `/api/v1/namespaces/${this.#options.namespace}/secrets`;
     const path = verb === 'create' ? collection : `${collection}/${secretName(cluster)}`;
-    return { verb, path, resource: 'secrets', object: this.#subject(cluster), grantedBy: MANIFEST };
+    return { verb, path, resource: 'secrets', object: this.#subject(cluster), grantedBy: KEY_STORE_MANIFEST };
   }
 
   #subject(cluster: string): string {
     return `${this.#options.namespace}/${secretName(cluster)}`;
   }
-
-  #clearness(cluster: string, found: 'encrypted' | 'not encrypted'): KeyturnError {
-    const subject = this.#subject(cluster);
-    return new KeyturnError('KEY_STORE_LOCKED', `Secret ${subject} is ${found}, which the configuration does not say`, {
-      subject,
-      remedy: 'Configure the wrappingKey with which it was staged until the rotation has ended',
-    });
-  }
-
-  #overtaken(cluster: string): KeyturnError {
-    const subject = this.#subject(cluster);
-    return new KeyturnError('API_SERVER_UNEXPECTED', `Secret ${subject} was changed again and again by another`, {
-      subject,
-      remedy: 'Find out who changes it',
-      retryable: true,
-    });
-  }
-}
-
-function namespaceMissing(namespace: string): KeyturnError {
-  return new KeyturnError('API_SERVER_UNEXPECTED', `There is no namespace ${namespace} for staged keys`, {
-    subject: namespace,
-    remedy: `Apply ${MANIFEST}`,
-  });
 }

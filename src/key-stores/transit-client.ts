@@ -2,8 +2,8 @@
 import { z } from 'zod';
 import { sendHttps } from '../api-servers/https-request.ts';
 import type { HttpsAnswer } from '../api-servers/https-request.ts';
-import { reasonOf } from '../api-servers/refusal.ts';
 import { KeyturnError } from '../errors.ts';
+import { noAnswer, notTransit, parseJson, transitRefusal } from './transit-refusal.ts';
 
 /** How a token is had. Secrets are read when they are needed: an agent may have renewed their file. */
 export type TransitAuth =
@@ -27,9 +27,7 @@ export interface TransitClientOptions {
 
 const TIMEOUT_MS = 10_000;
 const FORBIDDEN = 403;
-const SEALED = 503;
 
-const failed = z.object({ errors: z.array(z.string()) });
 const loggedIn = z.object({ auth: z.object({ client_token: z.string().min(1) }) });
 
 export class TransitClient {
@@ -65,7 +63,7 @@ export class TransitClient {
       const answer = await this.#post(auth.path, await auth.credentials());
       this.#session = loggedIn.safeParse(this.#accept(auth.path, answer)).data?.auth.client_token;
     }
-    if (this.#session === undefined) throw this.#unexpected(auth.path);
+    if (this.#session === undefined) throw notTransit(this.address, auth.path);
     return this.#session;
   }
 
@@ -88,73 +86,12 @@ export class TransitClient {
       });
     } catch (error) {
       if (!(error instanceof KeyturnError)) throw error;
-      const reason = reasonOf(error);
-      throw new KeyturnError(
-        'KEY_STORE_UNREACHABLE',
-        `The transit engine at ${this.address} gave no answer (${reason})`,
-        {
-          subject: this.address,
-          remedy: 'Check its address, its certificate against caFile, and that nothing stops the connection',
-          retryable: error.retryable,
-          details: { reason },
-        },
-      );
+      throw noAnswer(this.address, error);
     }
   }
 
-  #accept(path: string, { status, body }: HttpsAnswer): unknown {
-    const json = parse(body);
-    if (status >= 200 && status <= 299) return json;
-    const said = failed.safeParse(json).data?.errors.join('; ').replaceAll(/\s+/g, ' ').trim().slice(0, 300) ?? '';
-    const subject = `${this.address}/v1/${path}`;
-    const details = { status, path, said };
-    const answered = `HTTP ${status}${said && `: ${said}`}`;
-    if (status === SEALED) {
-      throw new KeyturnError('KEY_STORE_LOCKED', `${this.address} is sealed or not ready (${answered})`, {
-        subject: this.address,
-        remedy: 'Unseal it',
-        retryable: true,
-        details,
-      });
-    }
-    if (status === 429 || status >= 500) {
-      throw new KeyturnError('KEY_STORE_UNREACHABLE', `${this.address} cannot serve ${path} now (${answered})`, {
-        subject,
-        remedy: 'Wait, or see its log',
-        retryable: true,
-        details,
-      });
-    }
-    if (status === 401 || status === FORBIDDEN) {
-      throw new KeyturnError('KEY_STORE_LOCKED', `${this.address} does not let Keyturn update ${path} (${answered})`, {
-        subject,
-        remedy: "Renew the token or the login's credentials, and give its policy what deploy/openbao-policy.hcl grants",
-        details,
-      });
-    }
-    throw new KeyturnError('KEY_STORE_LOCKED', `${this.address} refuses to update ${path} (${answered})`, {
-      subject,
-      remedy: 'Check mount, name and versions of the transit key, and the mount of the login',
-      details,
-    });
-  }
-
-  #unexpected(path: string): KeyturnError {
-    return new KeyturnError(
-      'KEY_STORE_LOCKED',
-      `The answer of ${this.address} to ${path} is not that of OpenBao or Vault`,
-      {
-        subject: `${this.address}/v1/${path}`,
-        remedy: 'Check the address and the mounts',
-      },
-    );
-  }
-}
-
-function parse(body: string): unknown {
-  try {
-    return JSON.parse(body);
-  } catch {
-    return undefined;
+  #accept(path: string, answer: HttpsAnswer): unknown {
+    if (answer.status >= 200 && answer.status <= 299) return parseJson(answer.body);
+    throw transitRefusal(this.address, path, answer);
   }
 }

@@ -1,8 +1,8 @@
 // Wraps data keys with a key of the transit engine of OpenBao or Vault, which it never gives out.
 import { z } from 'zod';
-import { KeyturnError } from '../errors.ts';
 import type { KeyWrapper, WrappedKey } from './key-wrapper.ts';
 import { damaged, wrappedByAnother } from './refusals.ts';
+import { notTransit } from './transit-refusal.ts';
 import type { TransitClient } from './transit-client.ts';
 
 export interface TransitKeyOptions {
@@ -44,7 +44,7 @@ export class TransitKey implements KeyWrapper {
 
   async unwrap(key: WrappedKey, subject: string): Promise<Uint8Array> {
     const answer = decrypted.safeParse(await this.#ask('decrypt', { ciphertext: await this.#check(key, subject) }));
-    if (!answer.success) throw this.#unexpected();
+    if (!answer.success) throw notTransit(this.#client.address, this.#name);
     return Buffer.from(answer.data.data.plaintext, 'base64');
   }
 
@@ -68,20 +68,8 @@ export class TransitKey implements KeyWrapper {
 
   #wrapped(answer: unknown): WrappedKey {
     const parsed = encrypted.safeParse(answer);
-    if (!parsed.success) throw this.#unexpected();
+    if (!parsed.success) throw notTransit(this.#client.address, this.#name);
     const { ciphertext } = parsed.data.data;
     return { wrappingKeyId: `${this.#name}:v${CIPHERTEXT.exec(ciphertext)?.[1]}`, wrapped: ciphertext };
-  }
-
-  /** Without the answer: there may be a data key in it. */
-  #unexpected(): KeyturnError {
-    return new KeyturnError(
-      'KEY_STORE_LOCKED',
-      `The answer of ${this.description} is not that of a symmetric transit key`,
-      {
-        subject: this.description,
-        remedy: 'Check address, mount and type of the key: aes256-gcm96 is the usual one',
-      },
-    );
   }
 }

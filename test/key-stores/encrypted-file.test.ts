@@ -25,6 +25,7 @@ import type { SealedKey } from '../../src/key-stores/sealed-key.ts';
 import { SuppliedKey } from '../../src/key-stores/supplied-key.ts';
 import type { SigningKey } from '../../src/keys/signing-key.ts';
 import { keyStoreContract } from '../contract/key-store.ts';
+import { meanwhile } from '../fakes/meanwhile.ts';
 import { MemoryKeyStore } from '../fakes/memory-key-store.ts';
 
 const root = mkdtempSync(join(tmpdir(), 'keyturn-key-store-'));
@@ -85,11 +86,13 @@ describe('on disk', () => {
     const directory = join(base, 'watched');
     const script = `
       process.umask(0);
-      const { createFolder, ensurePrivateDirectory, replaceFile } = await import('./src/key-stores/atomic-folder.ts');
+      const { createFolder, ensurePrivateDirectory, openReplacement } = await import('./src/key-stores/atomic-folder.ts');
       await ensurePrivateDirectory(${JSON.stringify(directory)});
       for (let i = 0; i < 50; i += 1) {
         await createFolder(${JSON.stringify(directory)} + '/' + i, 'key', 'x'.repeat(1e6));
-        await replaceFile(${JSON.stringify(directory)} + '/' + i + '/key', 'y'.repeat(1e6));
+const replacement = await openReplacement(${JSON.stringify(directory)} + '/' + i + '/key');
+        await replacement.commit('y'.repeat(1e6));
+        await replacement.close();
       }`;
     const writer = spawn(process.execPath, ['--input-type=module', '-e', script], { stdio: 'inherit' });
     const ended = once(writer, 'exit');
@@ -313,6 +316,25 @@ describe('a change of the wrapping key', () => {
       await Promise.all([both().rewrap('prod'), both().discard('prod', kid)]);
       expect(readdirSync(directory)).toEqual([]);
     }
+  });
+
+  test('a key that is discarded while it is re-wrapped is not written over the next one', async () => {
+    const { open, file, base, directory } = withNewKey();
+    const { kid } = await open().stage('prod');
+    let next = '';
+    const wrapper = meanwhile(
+      new WithFormerWrappers(new SuppliedKey({ file: join(base, 'new.key') }), [new SuppliedKey({ file })]),
+      async () => {
+        await open().discard('prod', kid);
+        next = (await open().stage('prod')).kid;
+      },
+    );
+    const store = new EncryptedFileKeyStore({ directory, wrapper, keyType: 'ec-p256' });
+    const done = await store.rewrap('prod');
+    expect(done?.to).toBe(await store.wrappingKeyId('prod'));
+    expect(done?.to).not.toBe(done?.from);
+    expect((await store.staged('prod'))?.kid).toBe(next);
+    expect(listAll(directory)).toHaveLength(2);
   });
 
   test('what a removal that was killed has left goes with the next one', async () => {

@@ -7,9 +7,13 @@ import { KubeClient } from '../../../src/api-servers/kube-client.ts';
 import { loadKubeConfig } from '../../../src/api-servers/kube-config.ts';
 import { applyManifest } from '../../../src/demo/control-plane/apply-manifest.ts';
 import { WithFormerWrappers } from '../../../src/key-stores/former-wrappers.ts';
-import { KubernetesSecretKeyStore } from '../../../src/key-stores/kubernetes-secret.ts';
+import {
+  KubernetesSecretKeyStore,
+  type KubernetesSecretKeyStoreOptions,
+} from '../../../src/key-stores/kubernetes-secret.ts';
 import { SuppliedKey } from '../../../src/key-stores/supplied-key.ts';
 import { keyStoreContract } from '../../contract/key-store.ts';
+import { meanwhile } from '../../fakes/meanwhile.ts';
 import { filesWithPrivateKey, holdsPrivateKey } from '../../fixtures/private-key-search.ts';
 import { startSingleApiServer, type SingleApiServer, type User } from '../../fixtures/single-api-server.ts';
 
@@ -49,15 +53,19 @@ interface StoreOptions {
 }
 
 function open(options: StoreOptions = {}): KubernetesSecretKeyStore {
+  return new KubernetesSecretKeyStore(optionsOf(options));
+}
+
+function optionsOf(options: StoreOptions): KubernetesSecretKeyStoreOptions {
   const { user = 'keyturn', namespace = 'keyturn-keys', wrappingKey = 'wrapping.key', previousKeys = [] } = options;
   const supplied = (name: string) => new SuppliedKey({ file: path.join(directory, name) });
-  return new KubernetesSecretKeyStore({
+  return {
     client: clients[user]!,
     namespace,
     wrapper: wrappingKey === 'none' ? null : new WithFormerWrappers(supplied(wrappingKey), previousKeys.map(supplied)),
     keyType: 'ec-p256',
     identity: '7@worker-0',
-  });
+  };
 }
 
 async function secretOf(secretPath = PROD): Promise<SecretObject> {
@@ -256,6 +264,29 @@ describe('under a Role that names the Secret', () => {
     await expect(open().stage('test')).rejects.toMatchObject({ code: 'API_SERVER_FORBIDDEN' });
     await server.asAdmin('PUT', rolePath, { ...role, metadata: { name: 'keyturn-key-store' } });
     await expect.poll(() => open().findProblems('test')).toEqual([]);
+  });
+});
+
+describe('what another does between reading and writing', () => {
+  /** Discards the key and stages the next, while the store under test has read the former. */
+  function openOvertaken(kid: string, wrappingKey: string, tell: (next: string) => void): KubernetesSecretKeyStore {
+    const { wrapper, ...rest } = optionsOf({ wrappingKey, previousKeys: ['wrapping.key'] });
+    const overtake = async () => {
+      await open().discard('prod', kid);
+      tell((await open().stage('prod')).kid);
+    };
+    return new KubernetesSecretKeyStore({ ...rest, wrapper: meanwhile(wrapper!, overtake) });
+  }
+
+  test.each(['discard', 'rewrap'] as const)('%s leaves the next key alone', async (change) => {
+    await removeAll();
+    await writeKey('race.key');
+    const { kid } = await open().stage('prod');
+    let next = '';
+    const store = openOvertaken(kid, 'race.key', (staged) => (next = staged));
+    await (change === 'discard' ? store.discard('prod', kid) : store.rewrap('prod'));
+    expect(next).not.toBe('');
+    expect((await store.staged('prod'))?.kid).toBe(next);
   });
 });
 
