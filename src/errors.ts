@@ -15,6 +15,7 @@ export type ErrorCode =
   | 'KEY_UNSUPPORTED'
   | 'KEY_NOT_FOUND'
   | 'KEY_STORE_LOCKED'
+  | 'KEY_STORE_UNREACHABLE'
   // JWKS and discovery
   | 'JWKS_MALFORMED'
   | 'JWKS_CHANGED'

@@ -84,6 +84,8 @@ export interface StepResult {
   readonly restartMs?: number;
   /** Of stageKey. */
   readonly next?: KeyRef;
+  /** Of stageKey: what encrypts the key at rest, where something does. */
+  readonly wrappingKeyId?: string;
   /** Of refresh: legacy tokens that the former key signed. */
   readonly legacyTokens?: readonly LegacyToken[];
 }

@@ -63,8 +63,7 @@ export function createActivities(dependencies: ActivityDependencies): RotationAc
         const before = (await adapters.lock.read()).record;
         const record = await keySteps.stageKey(adapters, input, before, at);
         await adapters.lock.save(us, record);
-        const { kid, alg } = record.next;
-        return { changed: true, proof: `${adapters.keyStore.description} holds ${kid}`, at, next: { kid, alg } };
+        return { ...keySteps.proveStaged(adapters, record), at };
       }),
     // Its undo must also work where that record was never written.
     discardKey: (input: StepInput) =>

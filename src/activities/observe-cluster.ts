@@ -20,23 +20,34 @@ export async function observeCluster(adapters: ClusterAdapters, policies: Cluste
     }
   };
   const { reads, publicIssuer, apiServers, publisher } = adapters;
-  const [controlPlane, publicKids, discovery, endpointAddresses, { record }, staged, missing, missingForAgents, skews] =
-    await Promise.all([
-      adapters.platform.observe(),
-      attempt(() => readPublicKids(publicIssuer), null),
-      attempt(() => readPublicDiscovery(publicIssuer), null),
-      attempt(() => reads.apiServerAddresses(), []),
-      attempt(() => adapters.lock.read(), { held: null, record: null }),
-      attempt(() => findStaged(adapters), null),
-      attempt(() => reads.missingPermissions(), []),
-      attempt(async () => (await adapters.nodeAgents?.missingPermissions()) ?? [], []),
-      Promise.all(apiServers.map(async (server) => [server.node, await server.clockSkewMs().catch(() => 0)] as const)),
-      attempt(() => publisher.read('jwks'), undefined),
-    ]);
+  const [
+    controlPlane,
+    publicKids,
+    discovery,
+    endpointAddresses,
+    { record },
+    staged,
+    missing,
+    missingForAgents,
+    unstorable,
+    skews,
+  ] = await Promise.all([
+    adapters.platform.observe(),
+    attempt(() => readPublicKids(publicIssuer), null),
+    attempt(() => readPublicDiscovery(publicIssuer), null),
+    attempt(() => reads.apiServerAddresses(), []),
+    attempt(() => adapters.lock.read(), { held: null, record: null }),
+    attempt(() => findStaged(adapters), null),
+    attempt(() => reads.missingPermissions(), []),
+    attempt(async () => (await adapters.nodeAgents?.missingPermissions()) ?? [], []),
+    attempt(() => adapters.keyStore.findProblems(adapters.name), []),
+    Promise.all(apiServers.map(async (server) => [server.node, await server.clockSkewMs().catch(() => 0)] as const)),
+    attempt(() => publisher.read('jwks'), undefined),
+  ]);
   const nextAlg = staged?.alg ?? adapters.newKeyAlg;
   return {
     controlPlane,
-    observationProblems: [...observationProblems, ...missing, ...missingForAgents],
+    observationProblems: eachOnce([...observationProblems, ...missing, ...missingForAgents, ...unstorable]),
     issuer: adapters.issuer,
     publicIssuer: discovery?.issuer ?? null,
     publicJwksUri: discovery?.jwksUri ?? null,
@@ -56,6 +67,11 @@ export async function observeCluster(adapters: ClusterAdapters, policies: Cluste
 /** A key that the user brings counts as staged from the start, and its absence is a problem at once. */
 async function findStaged({ keyStore, newKeyAlg, name }: ClusterAdapters): Promise<KeyRef | null> {
   return newKeyAlg === null ? keyStore.stage(name) : ((await keyStore.staged(name)) ?? null);
+}
+
+/** A server that is away is met by more than one question. */
+function eachOnce(problems: readonly Problem[]): readonly Problem[] {
+  return [...new Map(problems.map((problem) => [problem.message, problem])).values()];
 }
 
 function problemOf(error: unknown): Problem {

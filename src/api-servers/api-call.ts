@@ -12,6 +12,8 @@ export interface ApiCall {
   readonly resource: string;
   /** E.g. `keyturn/keyturn-prod`. For errors. */
   readonly object?: string;
+  /** Manifest that grants it, for errors. Default: deploy/rbac.yaml. */
+  readonly grantedBy?: string;
   readonly body?: unknown;
   /** Default: the client's. */
   readonly timeoutMs?: number;

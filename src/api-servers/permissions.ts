@@ -82,7 +82,7 @@ const accessReview = z.object({ status: z.object({ allowed: z.boolean() }) });
  * @returns one API_SERVER_FORBIDDEN per need that is not granted; its subject is e.g. `list secrets`
  * @throws API_SERVER_UNREACHABLE, API_SERVER_FORBIDDEN where the credentials are not accepted at all
  */
-export async function missingPermissions(
+export function missingPermissions(
   client: KubeClient,
   namespace: string,
   probe: ServiceAccountName,

@@ -9,6 +9,7 @@ import { findBlockers, findFormer } from '../rotation/preflight.ts';
 import { isUnfinished, type RotationRecord } from '../rotation/record.ts';
 import { composeReads } from '../worker/compose-reads.ts';
 import { examineAgents } from './examine-agents.ts';
+import { describeStaged } from './examine-key-store.ts';
 import { check, fail, ok, warn, type Finding } from './finding.ts';
 import { lookAtCluster } from './look-at-cluster.ts';
 
@@ -50,17 +51,18 @@ async function examineReadiness(
   cluster: ClusterConfig,
   what: string,
 ): Promise<readonly Finding[]> {
-  const facts = await lookAtCluster(config, cluster, 'doctor', (adapters) =>
-    observeCluster(adapters, adapters.policies),
-  );
-  const blockers = findBlockers(facts);
-  if (blockers.length > 0) return blockers.map(({ code, message }) => fail(what, `${message} [${code}]`));
-  const drain = 'refused' in facts.drain ? facts.drain.refused : `drain ${formatDuration(facts.drain.totalMs)}`;
-  return [
-    ok(what, `${facts.controlPlane.apiServers.length} API servers agree; ready to rotate; ${drain}`),
-    ok(`${what}: signing key`, findFormer(facts)?.kid ?? 'unknown'),
-    ok(`${what}: public JWKS`, `${facts.publicUrl} has ${facts.publicKids?.length ?? 0} key(s)`),
-  ];
+  return lookAtCluster(config, cluster, 'doctor', async (adapters) => {
+    const facts = await observeCluster(adapters, adapters.policies);
+    const blockers = findBlockers(facts);
+    if (blockers.length > 0) return blockers.map(({ code, message }) => fail(what, `${message} [${code}]`));
+    const drain = 'refused' in facts.drain ? facts.drain.refused : `drain ${formatDuration(facts.drain.totalMs)}`;
+    return [
+      ok(what, `${facts.controlPlane.apiServers.length} API servers agree; ready to rotate; ${drain}`),
+      ok(`${what}: signing key`, findFormer(facts)?.kid ?? 'unknown'),
+      ok(`${what}: public JWKS`, `${facts.publicUrl} has ${facts.publicKids?.length ?? 0} key(s)`),
+      await describeStaged(adapters.keyStore, cluster.name, facts.staged, isUnfinished(facts.record)),
+    ];
+  });
 }
 
 function agesOf(record: RotationRecord | null, maxKeyAgeMs: number, what: string, nowMs: number): readonly Finding[] {

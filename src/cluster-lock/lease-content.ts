@@ -41,6 +41,7 @@ const recordSchema: z.ZodType<RotationRecord> = z.looseObject({
   startedAt: timestamp,
   former: z.looseObject({ kid, alg, publicPem: z.string() }),
   next: z.looseObject({ kid, alg }),
+  wrappingKeyId: z.string().exactOptional(),
   layouts: z.array(
     z.looseObject({
       node: z.string(),

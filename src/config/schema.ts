@@ -1,6 +1,7 @@
 // The shape of keyturn.yaml. The published JSON Schema is made from this.
 import { z } from 'zod';
-import { duration, gates, name } from './fields.ts';
+import { duration, gates, name, secretSource } from './fields.ts';
+import { keyStore } from './key-store-schema.ts';
 import { access, nodeSsh, platformSsh, podAccess } from './node-access-schema.ts';
 import { schedules } from './schedule-schema.ts';
 
@@ -31,11 +32,6 @@ const staticPod = z.strictObject({
   nodes: z.array(node).min(1).describe('All control-plane nodes, in the order in which they are changed'),
 });
 
-const secretSource = z.union([
-  z.strictObject({ env: z.string().min(1).describe('Name of an environment variable of the worker') }),
-  z.strictObject({ file: z.string().min(1).describe('Path of a file that only the worker may read') }),
-]);
-
 const azureBlob = z.strictObject({
   type: z.literal('azure-blob'),
   container: z.url().describe('URL of the Blob container, e.g. https://ACCOUNT.blob.core.windows.net/oidc'),
@@ -49,21 +45,6 @@ const azureBlob = z.strictObject({
   jwksPath: z.string().default('openid/v1/jwks'),
   discoveryPath: z.string().default('.well-known/openid-configuration'),
   cacheControl: z.string().default('public, max-age=300').describe('Cache-Control of the published documents'),
-});
-
-const keyType = z.enum(['rsa-2048', 'rsa-3072', 'rsa-4096', 'ec-p256', 'ec-p384', 'ec-p521']);
-
-const encryptedFile = z.strictObject({
-  type: z.literal('encrypted-file'),
-  directory: z.string().describe('Folder for the encrypted key, readable by the worker only'),
-  wrappingKey: secretSource.describe('32 random bytes in base64, e.g. from `openssl rand -base64 32`'),
-  keyType: keyType.default('rsa-2048').describe('Kind of key that is made'),
-});
-
-const bringYourOwn = z.strictObject({
-  type: z.literal('bring-your-own'),
-  privateKeyFile: z.string().describe('PEM, not encrypted, mode 0600'),
-  publicKeyFile: z.string().optional().describe('PEM; checked against the private key'),
 });
 
 const drain = z.discriminatedUnion('policy', [
@@ -122,7 +103,7 @@ const cluster = z.strictObject({
     .default([])
     .describe('Who must accept the algorithm of the new key'),
   publisher: z.discriminatedUnion('type', [azureBlob]),
-  keyStore: z.discriminatedUnion('type', [encryptedFile, bringYourOwn]),
+  keyStore,
   policies: policies.prefault({}),
 });
 
@@ -180,6 +161,5 @@ export const configSchema = z.strictObject({
 });
 
 export type Config = z.output<typeof configSchema>;
-export type SecretSource = z.output<typeof secretSource>;
 export type ClusterConfig = Config['clusters'][number];
 export type NodeConfig = ClusterConfig['platform']['nodes'][number];

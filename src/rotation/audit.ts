@@ -22,6 +22,8 @@ export interface AuditStep {
   readonly proof: string;
   /** ms in which the node's component was restarting, where one was. */
   readonly restartMs?: number;
+  /** Of the key's staging: what encrypted it at rest, e.g. `transit/keyturn:v3`. */
+  readonly wrappingKeyId?: string;
 }
 
 export interface AuditWait {

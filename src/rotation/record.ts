@@ -31,6 +31,8 @@ export interface RotationRecord {
   /** With its public half, so that it can be published again. */
   readonly former: PublicKey;
   readonly next: KeyRef;
+  /** Of what encrypted the new private key at rest when it was staged; absent where the key store encrypts nothing. */
+  readonly wrappingKeyId?: string;
   /** As they were before the rotation changed anything. */
   readonly layouts: readonly NodeLayout[];
   readonly milestones: Milestones;

@@ -10,15 +10,12 @@ import { loadKubeConfig } from '../api-servers/kube-config.ts';
 import { LeaseLock } from '../cluster-lock/lease.ts';
 import type { LoadedConfig } from '../config/load.ts';
 import type { ClusterConfig, NodeConfig } from '../config/schema.ts';
-import { BringYourOwnKeyStore } from '../key-stores/bring-your-own.ts';
-import { EncryptedFileKeyStore } from '../key-stores/encrypted-file.ts';
-import type { KeyStore } from '../key-stores/port.ts';
 import { StaticPodPlatform } from '../platforms/static-pod/static-pod.ts';
 import { AzureBlobPublisher, type AzureCredentials } from '../publishers/azure-blob.ts';
 import type { JwksPublisher } from '../publishers/port.ts';
 import { createTrustingFetch } from '../publishers/trusting-fetch.ts';
 import type { DrainPolicy } from '../rotation/drain.ts';
-import type { KeyAlgorithm } from '../rotation/key.ts';
+import { composeKeyStore, newKeyAlgOf } from './compose-key-store.ts';
 import { composeNodes } from './compose-nodes.ts';
 import { readSecret, readTextFile } from './read-secret.ts';
 
@@ -71,7 +68,7 @@ export async function composeCluster(
     lock: new LeaseLock({ client, namespace: platform.namespace, cluster: cluster.name }),
     publisher: await createPublisher(cluster, ca, resolve),
     publicIssuer: publicIssuerOf(cluster, ca),
-    keyStore: createKeyStore(cluster, resolve),
+    keyStore: await composeKeyStore(config, cluster),
     newKeyAlg: newKeyAlgOf(cluster),
     formerTokens: new FormerTokens(),
   };
@@ -110,36 +107,6 @@ async function readCredentials(
   if ('identity' in credentials) return { identity: credentials.identity };
   if ('sas' in credentials) return { sas: await readSecret(credentials.sas, resolve) };
   return { connectionString: await readSecret(credentials.connectionString, resolve) };
-}
-
-function createKeyStore({ keyStore }: ClusterConfig, resolve: (file: string) => string): KeyStore {
-  if (keyStore.type === 'bring-your-own') {
-    const { privateKeyFile, publicKeyFile } = keyStore;
-    return new BringYourOwnKeyStore({
-      privateKeyFile: resolve(privateKeyFile),
-      ...(publicKeyFile === undefined ? {} : { publicKeyFile: resolve(publicKeyFile) }),
-    });
-  }
-  const { wrappingKey, keyType } = keyStore;
-  return new EncryptedFileKeyStore({
-    directory: resolve(keyStore.directory),
-    wrappingKey: 'file' in wrappingKey ? { file: resolve(wrappingKey.file) } : wrappingKey,
-    keyType,
-  });
-}
-
-/** Null where the user brings the key: its algorithm is in its file. */
-function newKeyAlgOf({ keyStore }: ClusterConfig): KeyAlgorithm | null {
-  if (keyStore.type === 'bring-your-own') return null;
-  const algorithms = {
-    'rsa-2048': 'RS256',
-    'rsa-3072': 'RS256',
-    'rsa-4096': 'RS256',
-    'ec-p256': 'ES256',
-    'ec-p384': 'ES384',
-    'ec-p521': 'ES512',
-  } as const;
-  return algorithms[keyStore.keyType];
 }
 
 function policiesOf({ policies }: ClusterConfig): ClusterPolicies {
