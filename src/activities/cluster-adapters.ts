@@ -3,6 +3,7 @@ import type { ApiServer } from '../api-servers/port.ts';
 import type { ClusterLock } from '../cluster-lock/port.ts';
 import type { KeyStore } from '../key-stores/port.ts';
 import type { Platform } from '../platforms/port.ts';
+import type { ProbePods } from '../probe-pods/port.ts';
 import type { JwksPublisher } from '../publishers/port.ts';
 import type { DocumentFetch } from '../publishers/trusting-fetch.ts';
 import type { DrainPolicy } from '../rotation/drain.ts';
@@ -59,4 +60,6 @@ export interface ClusterAdapters {
   /** Algorithm of the key that the key store would make; null where the user brings one. */
   readonly newKeyAlg: KeyAlgorithm | null;
   readonly formerTokens: FormerTokens;
+  /** Null where none is configured. */
+  readonly probePods: ProbePods | null;
 }

@@ -84,6 +84,8 @@ export interface StepResult {
   readonly restartMs?: number;
   /** Of stageKey. */
   readonly next?: KeyRef;
+  /** Of verifyWithPod, where kubelet has still to bring a token of the new key: when the pod's present one was minted. RFC 3339 */
+  readonly podTokenSince?: string;
   /** Of refresh: legacy tokens that the former key signed. */
   readonly legacyTokens?: readonly LegacyToken[];
 }

@@ -20,7 +20,7 @@ export async function observeCluster(adapters: ClusterAdapters, policies: Cluste
     }
   };
   const { reads, publicIssuer, apiServers, publisher } = adapters;
-  const [controlPlane, publicKids, discovery, endpointAddresses, { record }, staged, missing, skews] =
+  const [controlPlane, publicKids, discovery, endpointAddresses, { record }, staged, missing, missingForPods, skews] =
     await Promise.all([
       adapters.platform.observe(),
       attempt(() => readPublicKids(publicIssuer), null),
@@ -29,13 +29,14 @@ export async function observeCluster(adapters: ClusterAdapters, policies: Cluste
       attempt(() => adapters.lock.read(), { held: null, record: null }),
       attempt(() => findStaged(adapters), null),
       attempt(() => reads.missingPermissions(), []),
+      attempt(async () => (await adapters.probePods?.missingPermissions()) ?? [], []),
       Promise.all(apiServers.map(async (server) => [server.node, await server.clockSkewMs().catch(() => 0)] as const)),
       attempt(() => publisher.read('jwks'), undefined),
     ]);
   const nextAlg = staged?.alg ?? adapters.newKeyAlg;
   return {
     controlPlane,
-    observationProblems: [...observationProblems, ...missing],
+    observationProblems: [...observationProblems, ...missing, ...missingForPods],
     issuer: adapters.issuer,
     publicIssuer: discovery?.issuer ?? null,
     publicJwksUri: discovery?.jwksUri ?? null,

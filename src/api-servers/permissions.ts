@@ -1,4 +1,4 @@
-// Everything that Keyturn may need to do in a cluster, and which of it the kubeconfig's user may not. `deploy/rbac.yaml` grants the same.
+// Everything that each rotation needs to do in a cluster (`deploy/rbac.yaml` grants the same), and which of what is needed the kubeconfig's user may not.
 import { z } from 'zod';
 import type { Problem } from '../rotation/observation.ts';
 import { jsonOf } from './answer-json.ts';
@@ -6,7 +6,7 @@ import type { Verb } from './api-call.ts';
 import type { KubeClient } from './kube-client.ts';
 import type { ServiceAccountName } from './mint-token.ts';
 
-interface ResourceRule {
+export interface ResourceRule {
   readonly verb: Verb;
   readonly group: string;
   readonly resource: string;
@@ -87,14 +87,22 @@ export async function missingPermissions(
   namespace: string,
   probe: ServiceAccountName,
 ): Promise<readonly Problem[]> {
-  const rules = neededRules(namespace, probe);
+  return missingRules(client, neededRules(namespace, probe), 'deploy/rbac.yaml');
+}
+
+/** As above, for these rules. @param manifest that grants them */
+export async function missingRules(
+  client: KubeClient,
+  rules: readonly Rule[],
+  manifest: string,
+): Promise<readonly Problem[]> {
   const granted = await Promise.all(rules.map((rule) => isGranted(client, rule)));
   return rules
     .filter((_, index) => granted[index] !== true)
     .map((rule) => ({
       code: 'API_SERVER_FORBIDDEN',
       subject: nameOf(rule),
-      message: `Keyturn may not ${nameOf(rule)}, which it needs ${rule.why}. Apply deploy/rbac.yaml, and bind its roles to the kubeconfig's user.`,
+      message: `Keyturn may not ${nameOf(rule)}, which it needs ${rule.why}. Apply ${manifest}, and bind its roles to the kubeconfig's user.`,
     }));
 }
 

@@ -2,6 +2,7 @@
 import { z } from 'zod';
 import { duration, gates, name } from './fields.ts';
 import { schedules } from './schedule-schema.ts';
+import { verification } from './verification-schema.ts';
 
 const node = z.strictObject({
   name: name.describe('Node name, as in `kubectl get nodes`'),
@@ -122,6 +123,7 @@ const cluster = z.strictObject({
   publisher: z.discriminatedUnion('type', [azureBlob]),
   keyStore: z.discriminatedUnion('type', [encryptedFile, bringYourOwn]),
   policies: policies.prefault({}),
+  verification: verification.prefault({}),
 });
 
 const notifications = z.strictObject({

@@ -21,6 +21,7 @@ import type { JwksPublisher } from '../publishers/port.ts';
 import { createTrustingFetch } from '../publishers/trusting-fetch.ts';
 import type { DrainPolicy } from '../rotation/drain.ts';
 import type { KeyAlgorithm } from '../rotation/key.ts';
+import { composeProbePods } from './compose-probe-pods.ts';
 import { readSecret, readTextFile } from './read-secret.ts';
 
 /** Makes everything with which one cluster is reached; touches files of the worker and of local nodes, but no server. */
@@ -66,6 +67,7 @@ export async function composeCluster(config: LoadedConfig, cluster: ClusterConfi
     keyStore: createKeyStore(cluster, resolve),
     newKeyAlg: newKeyAlgOf(cluster),
     formerTokens: new FormerTokens(),
+    probePods: composeProbePods(cluster, kubeConfig),
   };
 }
 
