@@ -1,5 +1,6 @@
 // What probe pods need in their namespace. `deploy/rbac-verification-pod.yaml` grants the same.
 import type { ResourceRule } from '../api-servers/permissions.ts';
+import { SERVICE_ACCOUNT } from './objects.ts';
 
 export const RIGHTS_MANIFEST = 'deploy/rbac-verification-pod.yaml';
 
@@ -15,9 +16,9 @@ export function neededRights(namespace: string): readonly ResourceRule[] {
     // A WebSocket begins as a GET: API servers ask for `get`, and since 1.35 for `create` too.
     { verb: 'get', ...exec },
     { verb: 'create', ...exec },
-    { verb: 'get', ...accounts },
     { verb: 'create', ...accounts },
-    { verb: 'delete', ...accounts },
+    { verb: 'get', ...accounts, name: SERVICE_ACCOUNT },
+    { verb: 'delete', ...accounts, name: SERVICE_ACCOUNT },
     {
       verb: 'get',
       group: '',

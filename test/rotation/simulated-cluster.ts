@@ -99,6 +99,12 @@ export class SimulatedCluster {
     };
   }
 
+  /** As `verifyWithPod` tells it: since when the pod holds a token that kubelet has still to replace; null where it has not. */
+  podTokenSince(): string | null {
+    const pod = this.probePod;
+    return pod === null || pod.kid === NEXT.kid ? null : new Date(pod.mintedMs).toISOString();
+  }
+
   /** @throws Stopped */
   demand(guards: readonly GuardName[], action: Action, waits: ReturnType<SimulatedCluster['waitsOfRun']>): void {
     const facts: GuardFacts = guardFacts({
@@ -126,6 +132,7 @@ export class SimulatedCluster {
   /** Does what the step's activity does, and then looks whether anyone was harmed. @throws Harm */
   act(action: Action, waits: ReturnType<SimulatedCluster['waitsOfRun']>): void {
     this.mint();
+    this.refreshPod();
     if (action.type === 'wait') {
       const { relyingParties, drain } = this.plan.waits;
       if (action.wait === 'drainNext') waits.drainNext ??= this.nowMs + drain.totalMs;
