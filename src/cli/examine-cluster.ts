@@ -9,6 +9,7 @@ import { findBlockers, findFormer } from '../rotation/preflight.ts';
 import { isUnfinished, type RotationRecord } from '../rotation/record.ts';
 import { composeCluster } from '../worker/compose-cluster.ts';
 import { composeReads } from '../worker/compose-reads.ts';
+import { examineProbePods } from './examine-probe-pods.ts';
 import { check, fail, ok, warn, type Finding } from './finding.ts';
 
 export interface ClusterExamination {
@@ -36,9 +37,13 @@ export async function examineCluster(
       leftoversOf(await reads.leftovers(), state.held, what),
     ];
   });
+  const pods = await check(`${what}: probe pods`, async () => {
+    const { probePods } = await composeReads(config, cluster);
+    return examineProbePods(probePods, record, what, nowMs);
+  });
   const endedAt = lastRotationEndedAt(record);
   return {
-    findings: [...readiness, ...history],
+    findings: [...readiness, ...history, ...pods],
     lastRotationMs: endedAt === null ? null : Date.parse(endedAt),
   };
 }

@@ -27,10 +27,8 @@ const pod = z.strictObject({
     .describe('Of the pods; made and removed again where it is not there and Keyturn may'),
   audience: z.string().min(1).optional().describe("Audience of the pods' tokens; default: the cluster's"),
   tokenExpiration: duration("Lifetime of the pods' tokens; kubelet replaces them at 80 % of it, or at 24 h")
-    .refine(
-      (ms) => ms >= LEAST_LIFETIME_MS && ms <= LONGEST_LIFETIME_MS,
-      'must be at least 10m, the least that Kubernetes grants',
-    )
+    .refine((ms) => ms >= LEAST_LIFETIME_MS, 'must be at least 10m, the least that Kubernetes grants')
+    .refine((ms) => ms <= LONGEST_LIFETIME_MS, 'must be at most 49710d, the most that Kubernetes grants')
     .prefault('1h'),
   tokenFile: z
     .string()

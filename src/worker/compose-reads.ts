@@ -7,21 +7,28 @@ import { LeaseLock } from '../cluster-lock/lease.ts';
 import type { ClusterLock } from '../cluster-lock/port.ts';
 import type { LoadedConfig } from '../config/load.ts';
 import type { ClusterConfig } from '../config/schema.ts';
+import type { ProbePods } from '../probe-pods/port.ts';
+import { composeProbePods } from './compose-probe-pods.ts';
 
 export interface ClusterState {
   readonly lock: Pick<ClusterLock, 'read'>;
   /** Names of temporary Secrets that are there now: a step under way uses one for seconds, a run that died leaves it. */
   leftovers(): Promise<readonly string[]>;
+  /** Null where none is configured. */
+  readonly probePods: ProbePods | null;
 }
 
 /** @throws FILE_UNREADABLE and what else speaks against the kubeconfig; no server is asked */
-export async function composeReads(config: LoadedConfig, { name, platform }: ClusterConfig): Promise<ClusterState> {
+export async function composeReads(config: LoadedConfig, cluster: ClusterConfig): Promise<ClusterState> {
+  const { name, platform } = cluster;
   const { namespace, probeServiceAccount } = platform;
   const kubeconfig = path.resolve(path.dirname(config.file), platform.kubeconfig);
-  const client = new KubeClient(await loadKubeConfig(kubeconfig, platform.context));
-  const cluster = new KubeCluster({ client, namespace, probeServiceAccount });
+  const kubeConfig = await loadKubeConfig(kubeconfig, platform.context);
+  const client = new KubeClient(kubeConfig);
+  const reads = new KubeCluster({ client, namespace, probeServiceAccount });
   return {
     lock: new LeaseLock({ client, namespace, cluster: name }),
-    leftovers: () => cluster.leftovers(),
+    leftovers: () => reads.leftovers(),
+    probePods: composeProbePods(cluster, kubeConfig),
   };
 }
