@@ -1,9 +1,9 @@
 // What is demanded of probe pods and their tokens, and what is said where it is not so.
 import { KeyturnError } from '../errors.ts';
 import type { PodToken, ProbePod, ProbePods } from '../probe-pods/port.ts';
-import { RelyingParty } from '../relying-parties/relying-party.ts';
 import { refreshWait } from '../rotation/kubelet-refresh.ts';
 import type { Kid } from '../rotation/key.ts';
+import { freshRelyingParty } from './fresh-relying-party.ts';
 import type { StepContext } from './step-frame.ts';
 
 /** Clocks of workers and API servers may differ by this: Preflight refuses more. */
@@ -19,16 +19,7 @@ export async function demandAcceptance(
   pod: ProbePod,
   { token, kid }: PodToken,
 ): Promise<void> {
-  const { publicIssuer, issuer } = adapters;
-  // It has just read the JWKS: what it refuses, every relying party refuses.
-  const relyingParty = new RelyingParty({
-    jwksUri: publicIssuer.jwksUrl,
-    issuer,
-    audience,
-    cacheMs: 0,
-    fetch: publicIssuer.fetch,
-  });
-  const verdict = await relyingParty.verify(token);
+  const verdict = await freshRelyingParty(adapters, audience).verify(token);
   if (verdict.accepted) return;
   throw new KeyturnError(
     'TOKEN_REJECTED',
