@@ -17,7 +17,7 @@ import { ProbePodStore } from './store.ts';
 
 export interface KubeProbePodsOptions extends ProbePodOptions {
   readonly client: KubeClient;
-  readonly exec: (command: PodCommand) => Promise<CommandResult>;
+  readonly exec: (command: PodCommand) => Promise<Omit<CommandResult, 'output'>>;
   readonly awaitRefresh: boolean;
   /** For a pod from its making to running, ms. Default 5 min: an image is pulled. */
   readonly startTimeoutMs?: number;

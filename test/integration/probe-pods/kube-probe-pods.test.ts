@@ -5,7 +5,7 @@ import { SignJWT } from 'jose';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { KubeClient } from '../../../src/api-servers/kube-client.ts';
 import { loadKubeConfig } from '../../../src/api-servers/kube-config.ts';
-import { execInPod, type CommandResult } from '../../../src/api-servers/pod-exec.ts';
+import { execInPod } from '../../../src/api-servers/pod-exec.ts';
 import { applyManifest } from '../../../src/demo/control-plane/apply-manifest.ts';
 import { KeyturnError } from '../../../src/errors.ts';
 import { KubeProbePods, type KubeProbePodsOptions } from '../../../src/probe-pods/kube-probe-pods.ts';
@@ -348,8 +348,9 @@ describe('the token of a pod', () => {
       .setIssuedAt(1_000)
       .setExpirationTime(1_600)
       .sign(Buffer.alloc(32, 1));
+  type Read = Awaited<ReturnType<KubeProbePodsOptions['exec']>>;
   /** Answers of `cat`, one after the other; the last for ever. */
-  const answering = (...answers: readonly (CommandResult | Error)[]) => {
+  const answering = (...answers: readonly (Read | Error)[]) => {
     const left = [...answers];
     return async () => {
       const answer = (left.length > 1 ? left.shift() : left[0])!;
@@ -362,7 +363,7 @@ describe('the token of a pod', () => {
     remedy: 'Wait',
     retryable: true,
   });
-  const written = (stdout: string): CommandResult => ({ exitCode: 0, stdout, stderr: '' });
+  const written = (stdout: string): Read => ({ exitCode: 0, stdout, stderr: '' });
 
   test('is read as soon as kubelet answers again', async () => {
     const token = await sign('next');
@@ -372,7 +373,7 @@ describe('the token of a pod', () => {
   });
 
   const half = sign('next').then((token) => token.slice(0, 60));
-  test.each<[string, Promise<CommandResult | Error>, string]>([
+  test.each<[string, Promise<Read | Error>, string]>([
     ['kubelet stays away', Promise.resolve(away), 'No command can be run now'],
     [
       'there is no such file',
