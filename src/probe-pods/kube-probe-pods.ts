@@ -57,7 +57,8 @@ export class KubeProbePods implements ProbePods {
     const { startTimeoutMs = 300_000 } = this.#options;
     let made = false;
     let why = '';
-    for (const deadline = Date.now() + startTimeoutMs; Date.now() < deadline;) {
+    const beganAt = Date.now();
+    while (Date.now() - beganAt < startTimeoutMs) {
       const pod = await this.#store.pod(name);
       if (pod === null) {
         await this.#store.createPod(podObject(this.#options, rotationId, role), rotationId);
@@ -75,7 +76,7 @@ export class KubeProbePods implements ProbePods {
       control.report(`waiting for the probe pod ${this.namespace}/${name}: ${why}`);
       await sleep(POLL_MS, undefined, { signal: control.signal });
     }
-    throw unready(`${this.namespace}/${name}`, why, startTimeoutMs);
+    throw unready(`${this.namespace}/${name}`, why, Date.now() - beganAt);
   }
 
   async find(rotationId: string, role: ProbePodRole): Promise<ProbePod | null> {

@@ -3,11 +3,15 @@ import { KeyturnError } from '../errors.ts';
 import { RIGHTS_MANIFEST } from './rights.ts';
 
 export function unready(pod: string, why: string, waitedMs: number): KeyturnError {
-  return new KeyturnError('PROBE_POD_UNREADY', `The probe pod ${pod} does not run after ${waitedMs / 1000} s: ${why}`, {
-    subject: pod,
-    remedy: 'Mend what is named (image, node, tolerations in verification.pod), then retry',
-    details: { why },
-  });
+  return new KeyturnError(
+    'PROBE_POD_UNREADY',
+    `The probe pod ${pod} does not run after ${Math.round(waitedMs / 1000)} s: ${why}`,
+    {
+      subject: pod,
+      remedy: 'Mend what is named (image, node, tolerations in verification.pod), then retry',
+      details: { why },
+    },
+  );
 }
 
 export function unreadable(pod: string, file: string, why: string): KeyturnError {
