@@ -38,6 +38,9 @@ export type ErrorCode =
   | 'API_SERVER_UNEXPECTED'
   | 'EFFECT_MISSING'
   | 'TOKEN_REJECTED'
+  | 'TOKEN_NOT_REFRESHED'
+  | 'PROBE_POD_UNREADY'
+  | 'PROBE_POD_LOST'
   // the rotation
   | 'PREFLIGHT_REFUSED'
   | 'GUARD_FAILED'

@@ -4,6 +4,7 @@ import type { ClusterLock } from '../cluster-lock/port.ts';
 import type { KeyStore } from '../key-stores/port.ts';
 import type { NodeAgents } from '../nodes/port.ts';
 import type { Platform } from '../platforms/port.ts';
+import type { ProbePods } from '../probe-pods/port.ts';
 import type { JwksPublisher } from '../publishers/port.ts';
 import type { DocumentFetch } from '../publishers/trusting-fetch.ts';
 import type { DrainPolicy } from '../rotation/drain.ts';
@@ -62,4 +63,6 @@ export interface ClusterAdapters {
   /** Algorithm of the key that the key store would make; null where the user brings one. */
   readonly newKeyAlg: KeyAlgorithm | null;
   readonly formerTokens: FormerTokens;
+  /** Null where none is configured. */
+  readonly probePods: ProbePods | null;
 }

@@ -86,6 +86,8 @@ export interface StepResult {
   readonly next?: KeyRef;
   /** Of stageKey: what encrypts the key at rest, where something does. */
   readonly wrappingKeyId?: string;
+  /** Of verifyWithPod, where kubelet has still to bring a token of the new key: when the pod's present one was minted. RFC 3339 */
+  readonly podTokenSince?: string;
   /** Of refresh: legacy tokens that the former key signed. */
   readonly legacyTokens?: readonly LegacyToken[];
 }

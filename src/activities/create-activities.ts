@@ -10,6 +10,7 @@ import * as issuerSteps from './issuer-steps.ts';
 import * as keySteps from './key-steps.ts';
 import * as nodeSteps from './node-steps.ts';
 import { preflight } from './preflight.ts';
+import * as probePodSteps from './probe-pod-steps.ts';
 import { probeTokens } from './probe-tokens.ts';
 import { parseRotationInput } from './rotation-input.ts';
 import { createStepFrame } from './step-frame.ts';
@@ -87,6 +88,10 @@ export function createActivities(dependencies: ActivityDependencies): RotationAc
     restoreControllerManager: step(nodeSteps.restoreControllerManager),
     releaseNodes: step(nodeSteps.releaseNodes),
     verify: step(tokenSteps.verify),
+    startProbePod: step(probePodSteps.startProbePod),
+    removeProbePod: step(probePodSteps.removeProbePod),
+    verifyWithPod: step(probePodSteps.verifyWithPod),
+    provePodRefresh: step(probePodSteps.provePodRefresh),
     refresh: step(tokenSteps.refresh),
     pruneKey: step(issuerSteps.pruneKey),
     republishFormer: step(issuerSteps.republishFormer),
@@ -112,6 +117,9 @@ export function createActivities(dependencies: ActivityDependencies): RotationAc
     },
 
     conclude: (input: { readonly cluster: string; readonly audit: AuditRecord }) =>
-      attended(async () => conclude(await findCluster(input.cluster), await holder(), auditDirectory, input.audit)),
+      attended(async (control) => {
+        const adapters = await findCluster(input.cluster);
+        return conclude({ adapters, holder: await holder(), auditDirectory, audit: input.audit, control });
+      }),
   };
 }

@@ -20,34 +20,29 @@ export async function observeCluster(adapters: ClusterAdapters, policies: Cluste
     }
   };
   const { reads, publicIssuer, apiServers, publisher } = adapters;
-  const [
-    controlPlane,
-    publicKids,
-    discovery,
-    endpointAddresses,
-    { record },
-    staged,
-    missing,
-    missingForAgents,
-    unstorable,
-    skews,
-  ] = await Promise.all([
-    adapters.platform.observe(),
-    attempt(() => readPublicKids(publicIssuer), null),
-    attempt(() => readPublicDiscovery(publicIssuer), null),
-    attempt(() => reads.apiServerAddresses(), []),
-    attempt(() => adapters.lock.read(), { held: null, record: null }),
-    attempt(() => findStaged(adapters), null),
-    attempt(() => reads.missingPermissions(), []),
-    attempt(async () => (await adapters.nodeAgents?.missingPermissions()) ?? [], []),
-    attempt(() => adapters.keyStore.findProblems(adapters.name), []),
-    Promise.all(apiServers.map(async (server) => [server.node, await server.clockSkewMs().catch(() => 0)] as const)),
-    attempt(() => publisher.read('jwks'), undefined),
-  ]);
+  const [controlPlane, publicKids, discovery, endpointAddresses, { record }, staged, missing, skews] =
+    await Promise.all([
+      adapters.platform.observe(),
+      attempt(() => readPublicKids(publicIssuer), null),
+      attempt(() => readPublicDiscovery(publicIssuer), null),
+      attempt(() => reads.apiServerAddresses(), []),
+      attempt(() => adapters.lock.read(), { held: null, record: null }),
+      attempt(() => findStaged(adapters), null),
+      Promise.all(
+        [
+          () => reads.missingPermissions(),
+          () => adapters.nodeAgents?.missingPermissions(),
+          () => adapters.probePods?.missingPermissions(),
+          () => adapters.keyStore.findProblems(adapters.name),
+        ].map((find) => attempt(async () => (await find()) ?? [], [])),
+      ),
+      Promise.all(apiServers.map(async (server) => [server.node, await server.clockSkewMs().catch(() => 0)] as const)),
+      attempt(() => publisher.read('jwks'), undefined),
+    ]);
   const nextAlg = staged?.alg ?? adapters.newKeyAlg;
   return {
     controlPlane,
-    observationProblems: eachOnce([...observationProblems, ...missing, ...missingForAgents, ...unstorable]),
+    observationProblems: eachOnce([...observationProblems, ...missing.flat()]),
     issuer: adapters.issuer,
     publicIssuer: discovery?.issuer ?? null,
     publicJwksUri: discovery?.jwksUri ?? null,

@@ -86,7 +86,7 @@ async function settle(adapters: ClusterAdapters, { signal, report }: StepControl
 
 /** The plan that a rotation started now would follow. @throws PREFLIGHT_REFUSED with every reason */
 export function planFor(
-  adapters: Pick<ClusterAdapters, 'name' | 'platform'>,
+  adapters: Pick<ClusterAdapters, 'name' | 'platform' | 'probePods'>,
   policies: ClusterPolicies,
   facts: PreflightFacts,
 ): { readonly plan: Plan; readonly former: KeyRef } {
@@ -98,6 +98,7 @@ export function planFor(
     nodes: facts.controlPlane.apiServers.map(({ node }) => node),
     relyingPartyCacheMs: policies.relyingPartyCacheMs,
     drain: facts.drain,
+    probePod: adapters.probePods?.plan ?? null,
   });
   return { plan, former: { kid: former.kid, alg: former.alg } };
 }

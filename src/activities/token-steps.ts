@@ -1,7 +1,7 @@
 // Steps that are about tokens: the N x N proof of Verifying, and the look for legacy tokens in Refreshing.
 import { KeyturnError } from '../errors.ts';
-import { RelyingParty } from '../relying-parties/relying-party.ts';
 import { verifyTokens } from '../token-probes/verify-tokens.ts';
+import { freshRelyingParty } from './fresh-relying-party.ts';
 import type { StepContext, StepOutcome } from './step-frame.ts';
 
 /**
@@ -10,21 +10,13 @@ import type { StepContext, StepOutcome } from './step-frame.ts';
  */
 export async function verify(context: StepContext): Promise<StepOutcome> {
   const { adapters, record, control } = context;
-  const { publicIssuer, issuer, audience, apiServers, formerTokens } = adapters;
-  // A relying party that has just read the JWKS: what it refuses, every relying party refuses.
-  const relyingParty = new RelyingParty({
-    jwksUri: publicIssuer.jwksUrl,
-    issuer,
-    audience,
-    cacheMs: 0,
-    fetch: publicIssuer.fetch,
-  });
+  const { audience, apiServers, formerTokens } = adapters;
   control.report('trying a token of each API server at each API server and at a relying party');
   const former = formerTokens.valid(Date.now());
   const proofs = await verifyTokens({
     apiServers,
     expectedKid: record.next.kid,
-    relyingParty,
+    relyingParty: freshRelyingParty(adapters, audience),
     audience,
     formerTokens: former,
   });

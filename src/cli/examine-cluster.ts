@@ -10,6 +10,7 @@ import { isUnfinished, type RotationRecord } from '../rotation/record.ts';
 import { composeReads } from '../worker/compose-reads.ts';
 import { examineAgents } from './examine-agents.ts';
 import { describeStaged } from './examine-key-store.ts';
+import { examineProbePods } from './examine-probe-pods.ts';
 import { check, fail, ok, warn, type Finding } from './finding.ts';
 import { lookAtCluster } from './look-at-cluster.ts';
 
@@ -39,9 +40,13 @@ export async function examineCluster(
       ...(await examineAgents(reads.nodeAgents, state.held, what, nowMs)),
     ];
   });
+  const pods = await check(`${what}: probe pods`, async () => {
+    const { probePods } = await composeReads(config, cluster);
+    return examineProbePods(probePods, record, what, nowMs);
+  });
   const endedAt = lastRotationEndedAt(record);
   return {
-    findings: [...readiness, ...history],
+    findings: [...readiness, ...history, ...pods],
     lastRotationMs: endedAt === null ? null : Date.parse(endedAt),
   };
 }

@@ -88,13 +88,16 @@ function renderPreview({ cluster, plan, former, diffs }: Preview): string {
   const steps = plan.steps.map(
     ({ phase, summary }, index) => `${String(index + 1).padStart(3)}. ${phase.padEnd(11)} ${summary}`,
   );
-  const { relyingParties, drain } = plan.waits;
+  const { relyingParties, kubelet, drain } = plan.waits;
   return [
     `Rotation of ${cluster}: retires ${former.kid} (${former.alg})`,
     '',
     ...steps,
     '',
     `Wait of Publishing: ${formatDuration(relyingParties.ms)}: ${relyingParties.explanation}`,
+    ...(kubelet === undefined
+      ? []
+      : [`Wait of Refreshing: ${formatDuration(kubelet.ms)} at most: ${kubelet.explanation}`]),
     `Wait of Draining:   ${formatDuration(drain.totalMs)}: ${drain.explanation}`,
     `No way back from ${plan.pointOfNoReturn} on.`,
     '',

@@ -57,6 +57,7 @@ const recordSchema: z.ZodType<RotationRecord> = z.looseObject({
     untrustingAt: timestamp.exactOptional(),
     untrustedAt: timestamp.exactOptional(),
   }),
+  probePod: z.looseObject({ uid: z.string().min(1), refreshedAt: timestamp.exactOptional() }).exactOptional(),
   formerTimes: z
     .looseObject({ activeKeySince: timestamp.exactOptional(), rotationEndedAt: timestamp.exactOptional() })
     .exactOptional(),

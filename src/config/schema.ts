@@ -4,6 +4,7 @@ import { duration, gates, name, secretSource } from './fields.ts';
 import { keyStore } from './key-store-schema.ts';
 import { access, nodeSsh, platformSsh, podAccess } from './node-access-schema.ts';
 import { schedules } from './schedule-schema.ts';
+import { verification } from './verification-schema.ts';
 
 const node = z.strictObject({
   name: name.describe('Node name, as in `kubectl get nodes`'),
@@ -105,6 +106,7 @@ const cluster = z.strictObject({
   publisher: z.discriminatedUnion('type', [azureBlob]),
   keyStore,
   policies: policies.prefault({}),
+  verification: verification.prefault({}),
 });
 
 const notifications = z.strictObject({

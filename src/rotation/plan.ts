@@ -3,8 +3,10 @@ import type { Capabilities } from './capabilities.ts';
 import { drainSummary, type DrainComputation } from './drain.ts';
 import { formatDuration } from './duration.ts';
 import type { GuardName } from './guards.ts';
+import type { RefreshWait } from './kubelet-refresh.ts';
 import type { Phase } from './phase.ts';
 import { releaseBeforeWaits } from './release-nodes.ts';
+import { probePodSteps, type ProbePodPlan } from './probe-pod-plan.ts';
 
 /** What can be done to all of a cluster in one step. */
 export type ClusterActionType =
@@ -14,6 +16,10 @@ export type ClusterActionType =
   | 'publishKey'
   | 'withdrawKey'
   | 'verify'
+  | 'startProbePod'
+  | 'removeProbePod'
+  | 'verifyWithPod'
+  | 'provePodRefresh'
   | 'refresh'
   | 'pruneKey'
   | 'republishFormer'
@@ -32,8 +38,11 @@ export type NodeActionType =
   | 'untrust'
   | 'settleControllerManager';
 
-/** Waits take no worker: they are durable timers. `drainNext` is part of a roll back: the drain of the new key's tokens. */
-export type WaitType = 'relyingParties' | 'drain' | 'drainNext';
+/**
+ * Waits take no worker: they are durable timers. `drainNext` is part of a roll back: the drain of the new key's tokens; `kubelet` is over at
+ * once where the probe pod's token is one of the new key already.
+ */
+export type WaitType = 'relyingParties' | 'drain' | 'drainNext' | 'kubelet';
 
 export type Action =
   | { readonly type: ClusterActionType }
@@ -60,10 +69,12 @@ export interface Step {
   readonly undo: Undo | null;
 }
 
-/** The two waits, with their length and why. ms. */
+/** The waits, with their length and why. ms. */
 export interface PlannedWaits {
   readonly relyingParties: { readonly ms: number; readonly explanation: string };
   readonly drain: DrainComputation;
+  /** Where a probe pod is to be shown with a refreshed token. */
+  readonly kubelet?: RefreshWait;
 }
 
 export interface Plan {
@@ -84,6 +95,8 @@ export interface PlanInput {
   readonly nodes: readonly string[];
   readonly relyingPartyCacheMs: number;
   readonly drain: DrainComputation;
+  /** Null where none is configured. */
+  readonly probePod: ProbePodPlan | null;
 }
 
 /**
@@ -93,6 +106,7 @@ export interface PlanInput {
  */
 export function makePlan(input: PlanInput): Plan {
   const { nodes } = input;
+  const probePod = probePodSteps(input.probePod);
   const onEachNode = (make: (node: string) => Step): Step[] => nodes.map(make);
 
   const steps: Step[] = [
@@ -116,6 +130,7 @@ export function makePlan(input: PlanInput): Plan {
       guards: [],
       undo: { action: { type: 'removeBackUp', node }, guards: [], summary: `Remove the back-up on ${node}` },
     })),
+    ...probePod.staging,
     {
       id: 'publish-key',
       phase: 'Publishing',
@@ -182,6 +197,7 @@ export function makePlan(input: PlanInput): Plan {
       guards: ['everyoneSignsWithNext', 'nextIsPublic'],
       undo: null,
     },
+    ...probePod.verifying,
     {
       id: 'refresh',
       phase: 'Refreshing',
@@ -190,6 +206,7 @@ export function makePlan(input: PlanInput): Plan {
       guards: [],
       undo: null,
     },
+    ...probePod.refreshing,
     {
       id: 'drain',
       phase: 'Draining',
@@ -247,6 +264,7 @@ export function makePlan(input: PlanInput): Plan {
         explanation: `relying parties may hold the JWKS for ${formatDuration(input.relyingPartyCacheMs)} (policies.relyingPartyCache)`,
       },
       drain: input.drain,
+      ...probePod.waits,
     },
     probed: [
       ['Publishing', 'Refreshing'],

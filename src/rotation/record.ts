@@ -23,6 +23,13 @@ export interface FormerTimes {
   readonly rotationEndedAt?: string;
 }
 
+export interface ProbePodRecord {
+  /** A pod of the same name with another uid is another pod. */
+  readonly uid: string;
+  /** RFC 3339; from here on the pod is not needed any more. */
+  readonly refreshedAt?: string;
+}
+
 export interface RotationRecord {
   readonly rotationId: string;
   /** Counts the cluster's keys: the first key that Keyturn brings is 2, its predecessor 1. */
@@ -36,6 +43,8 @@ export interface RotationRecord {
   /** As they were before the rotation changed anything. */
   readonly layouts: readonly NodeLayout[];
   readonly milestones: Milestones;
+  /** The pod whose token kubelet is to refresh; absent until it was seen with a token of the former key. */
+  readonly probePod?: ProbePodRecord;
   readonly formerTimes?: FormerTimes;
   /** Present once the rotation has ended: such a record is history, not something to take up. */
   readonly ended?: { readonly at: string; readonly outcome: 'completed' | 'rolled-back' };

@@ -17,6 +17,7 @@ import { createTrustingFetch } from '../publishers/trusting-fetch.ts';
 import type { DrainPolicy } from '../rotation/drain.ts';
 import { composeKeyStore, newKeyAlgOf } from './compose-key-store.ts';
 import { composeNodes } from './compose-nodes.ts';
+import { composeProbePods } from './compose-probe-pods.ts';
 import { readSecret, readTextFile } from './read-secret.ts';
 
 /**
@@ -71,6 +72,7 @@ export async function composeCluster(
     keyStore: await composeKeyStore(config, cluster),
     newKeyAlg: newKeyAlgOf(cluster),
     formerTokens: new FormerTokens(),
+    probePods: composeProbePods(cluster, kubeConfig),
   };
 }
 

@@ -165,6 +165,7 @@ export class RotationRun {
     if (action.type === 'publishKey' || action.type === 'republishFormer')
       this.clock.begin('relyingParties', result.at);
     if (action.type === 'verify') this.clock.begin('drain', result.at);
+    if (result.podTokenSince !== undefined) this.clock.begin('kubelet', result.podTokenSince);
     this.journal.did(step, startedAt, result);
     return null;
   }
