@@ -4,6 +4,7 @@ import type { Holder } from '../cluster-lock/port.ts';
 import { KeyturnError } from '../errors.ts';
 import type { StepControl } from '../platforms/port.ts';
 import type { KeyRef } from '../rotation/key.ts';
+import type { LegacyTokenPolicies } from '../rotation/legacy-tokens.ts';
 import { makePlan, type Plan } from '../rotation/plan.ts';
 import { findBlockers, findFormer, type PreflightFacts } from '../rotation/preflight.ts';
 import { isUnfinished, type RotationRecord } from '../rotation/record.ts';
@@ -97,6 +98,8 @@ export function planFor(
     nodes: facts.controlPlane.apiServers.map(({ node }) => node),
     relyingPartyCacheMs: policies.relyingPartyCacheMs,
     drain: facts.drain,
+    restarts: policies.restartWorkloads,
+    ...(facts.legacyTokens === null ? {} : { legacyTokens: facts.legacyTokens }),
   });
   return { plan, former: { kid: former.kid, alg: former.alg } };
 }
@@ -134,9 +137,15 @@ function withOverrides(policies: ClusterPolicies, input: RotationInput): Cluster
     relyingPartyCacheMs: input.relyingPartyCacheMs ?? policies.relyingPartyCacheMs,
     drain: input.drain ?? policies.drain,
     allowSingleApiServer: input.allowSingleApiServer ?? policies.allowSingleApiServer,
-    legacyTokens: input.legacyTokens ?? policies.legacyTokens,
+    legacyTokens: input.legacyTokens === undefined ? policies.legacyTokens : acceptedBy(input.legacyTokens, input),
     gates: input.gates ?? policies.gates,
   };
+}
+
+/** What a rotation's own input says replaces the configured policy, and the audit record has who said so. */
+function acceptedBy(policies: LegacyTokenPolicies, { requestedBy, reason }: RotationInput): LegacyTokenPolicies {
+  const rules = typeof policies === 'string' ? { default: policies, overrides: [] } : policies;
+  return { ...(reason === undefined ? {} : { reason }), ...rules, by: requestedBy ?? 'the input of the rotation' };
 }
 
 function nextVersion(record: RotationRecord | null): number {

@@ -6,7 +6,7 @@ import type { Verb } from './api-call.ts';
 import type { KubeClient } from './kube-client.ts';
 import type { ServiceAccountName } from './mint-token.ts';
 
-interface ResourceRule {
+export interface ResourceRule {
   readonly verb: Verb;
   readonly group: string;
   readonly resource: string;
@@ -15,6 +15,8 @@ interface ResourceRule {
   readonly namespace?: string;
   readonly name?: string;
   readonly why: string;
+  /** The file that grants it. Default deploy/rbac.yaml. */
+  readonly file?: string;
 }
 
 interface PathRule {
@@ -79,6 +81,7 @@ const accessReview = z.object({ status: z.object({ allowed: z.boolean() }) });
 
 /**
  * Asks the API server (SelfSubjectAccessReview, which everyone may do) for each of Keyturn's needs.
+ * @param asked further rules that the configuration makes necessary
  * @returns one API_SERVER_FORBIDDEN per need that is not granted; its subject is e.g. `list secrets`
  * @throws API_SERVER_UNREACHABLE, API_SERVER_FORBIDDEN where the credentials are not accepted at all
  */
@@ -86,15 +89,16 @@ export async function missingPermissions(
   client: KubeClient,
   namespace: string,
   probe: ServiceAccountName,
+  asked: readonly ResourceRule[] = [],
 ): Promise<readonly Problem[]> {
-  const rules = neededRules(namespace, probe);
+  const rules = [...neededRules(namespace, probe), ...asked];
   const granted = await Promise.all(rules.map((rule) => isGranted(client, rule)));
   return rules
     .filter((_, index) => granted[index] !== true)
     .map((rule) => ({
       code: 'API_SERVER_FORBIDDEN',
       subject: nameOf(rule),
-      message: `Keyturn may not ${nameOf(rule)}, which it needs ${rule.why}. Apply deploy/rbac.yaml, and bind its roles to the kubeconfig's user.`,
+      message: `Keyturn may not ${nameOf(rule)}, which it needs ${rule.why}. Apply ${'file' in rule ? rule.file : 'deploy/rbac.yaml'}, and bind its roles to the kubeconfig's user.`,
     }));
 }
 
@@ -111,7 +115,7 @@ async function isGranted(client: KubeClient, rule: Rule): Promise<boolean> {
 
 function attributesOf(rule: Rule): Readonly<Record<string, unknown>> {
   if ('path' in rule) return { nonResourceAttributes: { verb: rule.verb, path: rule.path } };
-  const { why: _why, ...resourceAttributes } = rule;
+  const { why: _why, file: _file, ...resourceAttributes } = rule;
   return { resourceAttributes };
 }
 

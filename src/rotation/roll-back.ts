@@ -1,7 +1,7 @@
 // The way back: the plan's own undo steps in reverse order, with a wait where tokens of the new key are about.
 import { formatDuration } from './duration.ts';
 import type { Phase } from './phase.ts';
-import type { Plan, Undo } from './plan.ts';
+import type { Plan, Step, Undo } from './plan.ts';
 
 export interface UndoStep extends Undo {
   /** `undo/` and the id of the step that it takes back. */
@@ -16,9 +16,11 @@ export interface UndoStep extends Undo {
  * 1. Before a signer is switched back, every relying party has the former key (again).
  * 2. Once an API server has signed with the new key, its tokens must stay valid after the signer is back (invariant 1): before anyone
  *    forgets the new key, the drain is waited out. Where nothing was signed there is nothing to drain.
+ * 3. Controller managers mint legacy tokens with the former key only once they have it again: what Refreshing did is taken back after
+ *    Signing, and before anyone forgets the new key.
  */
 export function rollBackSteps(plan: Plan, started: ReadonlySet<string>): readonly UndoStep[] {
-  const toUndo = plan.steps.filter(({ id }) => started.has(id)).toReversed();
+  const toUndo = refreshingAfterSigning(plan.steps.filter(({ id }) => started.has(id)).toReversed());
   const signed = toUndo.some(({ action }) => action.type === 'sign');
   const firstSigner = toUndo.find(({ phase }) => phase === 'Signing');
   const firstTrust = toUndo.find(({ action }) => action.type === 'trust');
@@ -30,6 +32,13 @@ export function rollBackSteps(plan: Plan, started: ReadonlySet<string>): readonl
     if (signed && step === firstTrust) return [drainNext(plan), undo];
     return [undo];
   });
+}
+
+function refreshingAfterSigning(steps: readonly Step[]): readonly Step[] {
+  const refreshing = steps.filter(({ phase }) => phase === 'Refreshing');
+  const others = steps.filter(({ phase }) => phase !== 'Refreshing');
+  const signed = others.findLastIndex(({ phase }) => phase === 'Signing');
+  return [...others.slice(0, signed + 1), ...refreshing, ...others.slice(signed + 1)];
 }
 
 /** It is over already unless the former key was published again, or a run is taken up that had just begun to publish. */

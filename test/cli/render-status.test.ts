@@ -25,6 +25,8 @@ const STATUS: RotationStatus = {
   waits: null,
   possible: ['pause', 'rollBack'],
   gkectl: null,
+  legacyTokens: null,
+  slowClients: null,
 };
 
 function render(status: Partial<RotationStatus>, answer: Partial<RotationAnswer> = {}): string {
