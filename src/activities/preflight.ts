@@ -4,7 +4,7 @@ import type { Holder } from '../cluster-lock/port.ts';
 import { KeyturnError } from '../errors.ts';
 import type { StepControl } from '../platforms/port.ts';
 import type { KeyRef } from '../rotation/key.ts';
-import type { LegacyTokenPolicies } from '../rotation/legacy-tokens.ts';
+import { rulesOf, type LegacyTokenPolicies } from '../rotation/legacy-tokens.ts';
 import { makePlan, type Plan } from '../rotation/plan.ts';
 import { findBlockers, findFormer, type PreflightFacts } from '../rotation/preflight.ts';
 import { isUnfinished, type RotationRecord } from '../rotation/record.ts';
@@ -144,8 +144,7 @@ function withOverrides(policies: ClusterPolicies, input: RotationInput): Cluster
 
 /** What a rotation's own input says replaces the configured policy, and the audit record has who said so. */
 function acceptedBy(policies: LegacyTokenPolicies, { requestedBy, reason }: RotationInput): LegacyTokenPolicies {
-  const rules = typeof policies === 'string' ? { default: policies, overrides: [] } : policies;
-  return { ...(reason === undefined ? {} : { reason }), ...rules, by: requestedBy ?? 'the input of the rotation' };
+  return { ...(reason === undefined ? {} : { reason }), ...rulesOf(policies), by: requestedBy ?? 'the input of the rotation' };
 }
 
 function nextVersion(record: RotationRecord | null): number {

@@ -1,14 +1,14 @@
 // Rights that only some configurations need: to mint legacy tokens anew, and to restart workloads.
-import type { LegacyTokenPolicies } from '../rotation/legacy-tokens.ts';
+import { rulesOf, type LegacyTokenPolicies } from '../rotation/legacy-tokens.ts';
 import type { WorkloadName } from '../rotation/workload.ts';
 import type { ResourceRule } from './permissions.ts';
 import { resourceOf } from './workload-restart.ts';
 
 /** `deploy/rbac-refresh.yaml` grants them, for the cluster or for the namespaces in which tokens are refreshed. */
 export function rulesOfRefresh(policies: LegacyTokenPolicies): readonly ResourceRule[] {
-  if (typeof policies === 'string') return policies === 'refresh' ? secretRules() : [];
-  if (policies.default === 'refresh') return secretRules();
-  const refreshed = policies.overrides.filter(({ policy }) => policy === 'refresh');
+  const rules = rulesOf(policies);
+  if (rules.default === 'refresh') return secretRules();
+  const refreshed = rules.overrides.filter(({ policy }) => policy === 'refresh');
   return [...new Set(refreshed.map(({ namespace }) => namespace))].flatMap(secretRules);
 }
 

@@ -209,7 +209,9 @@ const GUARDS: Readonly<Record<GuardName, Guard>> = {
 /** They never expire: no wait helps them. On the way back one of the new key has just been minted for somebody: it holds whether it was used or not. */
 function noLegacyTokensOf(facts: GuardFacts, key: 'former' | 'next'): Omit<Violation, 'guard'> | null {
   const { legacyTokens, policies, legacyTokensTrackedSince: trackedSince } = facts;
-  const use = { switchedAtMs: key === 'former' ? facts.verifiedAtMs : null, trackedSince };
+  // A bare word comes from a run that began before uses were looked at: there each one holds.
+  const looksAtUse = key === 'former' && typeof policies.legacyTokens !== 'string';
+  const use = { switchedAtMs: looksAtUse ? facts.verifiedAtMs : null, trackedSince };
   const holding = legacyTokens
     .filter(({ kid }) => kid === facts[key].kid)
     .filter((token) => fateOf(token, policies.legacyTokens, use) === 'holds');

@@ -4,6 +4,7 @@ import {
   fateOf,
   referencesOf,
   ruleFor,
+  rulesOf,
   type LegacyTokenFate,
   type LegacyTokenPolicies,
   type LegacyTokenPolicy,
@@ -74,7 +75,7 @@ function reported(token: LegacyToken, input: ReportInput): readonly ReportedLega
   if (state === null) return [];
   const { namespace, name, lastUsed, successorOf, references } = token;
   const { policy, inPlace = false, reason } = ruleFor(input.policies, token);
-  const by = typeof input.policies === 'string' ? undefined : input.policies.by;
+  const { by } = rulesOf(input.policies);
   return [
     {
       namespace,

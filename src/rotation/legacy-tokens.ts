@@ -31,7 +31,12 @@ export interface LegacyTokenRules {
   readonly overrides: readonly LegacyTokenOverride[];
 }
 
+/** A bare word is the rule for all. */
 export type LegacyTokenPolicies = LegacyTokenPolicy | LegacyTokenRules;
+
+export function rulesOf(policies: LegacyTokenPolicies): LegacyTokenRules {
+  return typeof policies === 'string' ? { default: policies, overrides: [] } : policies;
+}
 
 /** What is needed to tell whether a token was used since the switch. */
 export interface LegacyTokenUse {
@@ -49,11 +54,11 @@ const DAY = /^\d{4}-\d{2}-\d{2}$/;
 
 /** The rule for a Secret: its own, else that of its namespace, else the cluster's. */
 export function ruleFor(policies: LegacyTokenPolicies, { namespace, name }: LegacyToken): LegacyTokenRule {
-  if (typeof policies === 'string') return { policy: policies };
-  const ofNamespace = policies.overrides.filter((each) => each.namespace === namespace);
+  const rules = rulesOf(policies);
+  const ofNamespace = rules.overrides.filter((each) => each.namespace === namespace);
   const found =
     ofNamespace.find(({ secret }) => secret === name) ?? ofNamespace.find(({ secret }) => secret === undefined);
-  return found ?? { ...policies, policy: policies.default };
+  return found ?? { ...rules, policy: rules.default };
 }
 
 /**

@@ -23,6 +23,7 @@ import { AzureBlobPublisher, type AzureCredentials } from '../publishers/azure-b
 import type { JwksPublisher } from '../publishers/port.ts';
 import { createTrustingFetch } from '../publishers/trusting-fetch.ts';
 import type { DrainPolicy } from '../rotation/drain.ts';
+import { rulesOf } from '../rotation/legacy-tokens.ts';
 import type { KeyAlgorithm } from '../rotation/key.ts';
 import { readSecret, readTextFile } from './read-secret.ts';
 
@@ -159,7 +160,7 @@ function policiesOf({ policies }: ClusterConfig): ClusterPolicies {
     relyingPartyCacheMs: policies.relyingPartyCache,
     drain: drainPolicyOf(policies.drain),
     allowSingleApiServer: policies.allowSingleApiServer,
-    legacyTokens: policies.legacyTokens,
+    legacyTokens: rulesOf(policies.legacyTokens),
     gates: policies.gates,
     discovery: policies.discovery,
     backUps: policies.backUps,

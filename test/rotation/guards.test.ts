@@ -104,6 +104,16 @@ const VIOLATED: readonly (readonly [...Case, reason: string])[] = [
     '1 legacy token Secret(s) are signed by the former key and would die: default/b (last used 2026-06-03; nothing',
   ],
   [
+    'noLegacyTokensOfFormer',
+    'one was not used, but the run began before that was looked at',
+    {
+      legacyTokens: [legacyToken('a', 'former-kid')],
+      verifiedAtMs: Date.UTC(2026, 5, 2),
+      policies: { allowSingleApiServer: false, legacyTokens: 'hold' },
+    },
+    'default/a',
+  ],
+  [
     'noLegacyTokensOfNext',
     'a controller manager made one that was not used yet',
     { legacyTokens: [legacyToken('new', 'next-kid')], verifiedAtMs: Date.UTC(2026, 5, 2) },

@@ -70,7 +70,7 @@ describe('the rule for a Secret', () => {
   });
 
   it('is the cluster’s where one word says it', () =>
-    expect(ruleFor('refresh', token())).toEqual({ policy: 'refresh' }));
+    expect(ruleFor('refresh', token())).toMatchObject({ policy: 'refresh' }));
 });
 
 describe('when its key is taken away, a token', () => {

@@ -83,7 +83,7 @@ export function guardFacts(change: Partial<GuardFacts> = {}): GuardFacts {
     relyingPartiesUntilMs: null,
     drainUntilMs: null,
     drainNextUntilMs: null,
-    policies: { allowSingleApiServer: false, legacyTokens: 'hold' },
+    policies: { allowSingleApiServer: false, legacyTokens: { default: 'hold', overrides: [] } },
     ...change,
   };
 }
