@@ -144,7 +144,11 @@ function withOverrides(policies: ClusterPolicies, input: RotationInput): Cluster
 
 /** What a rotation's own input says replaces the configured policy, and the audit record has who said so. */
 function acceptedBy(policies: LegacyTokenPolicies, { requestedBy, reason }: RotationInput): LegacyTokenPolicies {
-  return { ...(reason === undefined ? {} : { reason }), ...rulesOf(policies), by: requestedBy ?? 'the input of the rotation' };
+  return {
+    ...(reason === undefined ? {} : { reason }),
+    ...rulesOf(policies),
+    by: requestedBy ?? 'the input of the rotation',
+  };
 }
 
 function nextVersion(record: RotationRecord | null): number {

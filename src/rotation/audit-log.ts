@@ -10,6 +10,8 @@ const VALUE = /^subject: (\S+), seconds after warning threshold: (\d+)$/;
 const WARN_AFTER_MS = 3607 * SECOND_MS;
 
 interface AuditEvent {
+  /** The same at each stage of a request. */
+  readonly auditID?: unknown;
   readonly requestReceivedTimestamp?: unknown;
   readonly annotations?: Readonly<Record<string, unknown>>;
 }
@@ -23,7 +25,7 @@ export interface AuditLogPart {
 /** @param text the end of a log in JSON lines; a first line that is cut off is passed over, and so is what is no audit event */
 export function readAuditLog(text: string): AuditLogPart {
   let fromMs: number | null = null;
-  const uses: StaleTokenUse[] = [];
+  const uses = new Map<unknown, StaleTokenUse>();
   for (const line of text.split('\n')) {
     const isOfInterest = line.includes(ANNOTATION);
     if (fromMs !== null && !isOfInterest) continue;
@@ -33,9 +35,13 @@ export function readAuditLog(text: string): AuditLogPart {
     fromMs ??= receivedMs;
     const [, subject, seconds] = VALUE.exec(String(event.annotations?.[ANNOTATION])) ?? [];
     if (subject === undefined) continue;
-    uses.push({ subject, usedAtMs: receivedMs, issuedAtMs: receivedMs - Number(seconds) * SECOND_MS - WARN_AFTER_MS });
+    uses.set(event.auditID, {
+      subject,
+      usedAtMs: receivedMs,
+      issuedAtMs: receivedMs - Number(seconds) * SECOND_MS - WARN_AFTER_MS,
+    });
   }
-  return { fromMs, uses };
+  return { fromMs, uses: [...uses.values()] };
 }
 
 function parseEvent(line: string): AuditEvent | null {

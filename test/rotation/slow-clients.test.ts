@@ -130,6 +130,7 @@ describe('an audit log', () => {
   const line = (time: string, annotation?: string) =>
     JSON.stringify({
       kind: 'Event',
+      auditID: time,
       requestReceivedTimestamp: time,
       annotations: annotation === undefined ? {} : { 'authentication.k8s.io/stale-token': annotation },
     });
@@ -138,6 +139,11 @@ describe('an audit log', () => {
     const text = [
       'cut off in its middle"}',
       line('2026-06-02T12:00:00.500000Z'),
+      line(
+        '2026-06-02T13:00:00.000000Z',
+        'subject: system:serviceaccount:ns:slow, seconds after warning threshold: 10',
+      ),
+      // Logged at another stage, too.
       line(
         '2026-06-02T13:00:00.000000Z',
         'subject: system:serviceaccount:ns:slow, seconds after warning threshold: 10',
