@@ -7,14 +7,12 @@ import { loadKubeConfig } from '../../../src/api-servers/kube-config.ts';
 import { restartWorkload } from '../../../src/api-servers/workload-restart.ts';
 import { applyManifest } from '../../../src/demo/control-plane/apply-manifest.ts';
 import type { WorkloadName } from '../../../src/rotation/workload.ts';
+import { startKubeletStandIn, type KubeletStandIn, type Pod } from '../../fixtures/kubelet-stand-in.ts';
 import { startSingleApiServer, type SingleApiServer } from '../../fixtures/single-api-server.ts';
 
 let server: SingleApiServer;
 let client: KubeClient;
-const stopping = new AbortController();
-/** Pods that the kubelet's stand-in makes ready. */
-let makesReady: (pod: string) => boolean = () => true;
-let kubelet: Promise<void>;
+let kubelet: KubeletStandIn;
 
 beforeAll(async () => {
   server = await startSingleApiServer();
@@ -26,42 +24,16 @@ beforeAll(async () => {
   await create('/api/v1/nodes', { metadata: { name: 'worker-1' } });
   // What the node lifecycle controller does once a kubelet reports that it is ready.
   await server.asAdmin('PATCH', '/api/v1/nodes/worker-1', { spec: { taints: null } });
-  kubelet = standInForKubelet();
+  kubelet = startKubeletStandIn(client);
 });
 afterAll(async () => {
-  stopping.abort();
-  await kubelet;
+  await kubelet?.stop();
   await server?.stop();
 });
 
 async function create(path: string, body: unknown): Promise<void> {
   const answer = await server.asAdmin('POST', path, body);
   expect(answer.status, JSON.stringify(answer.body)).toBe(201);
-}
-
-interface Pod {
-  readonly metadata: { readonly name: string; readonly annotations?: Readonly<Record<string, string>> };
-  readonly status?: { readonly phase?: string };
-}
-
-/** @param workload default: all pods */
-async function podsOf(workload?: string): Promise<readonly Pod[]> {
-  const { body } = await server.asAdmin('GET', '/api/v1/namespaces/default/pods');
-  const { items } = body as { items: Pod[] };
-  return workload === undefined ? items : items.filter(({ metadata }) => metadata.name.startsWith(`${workload}-`));
-}
-
-async function standInForKubelet(): Promise<void> {
-  while (!stopping.signal.aborted) {
-    for (const { metadata, status } of await podsOf()) {
-      if (status?.phase === 'Running' || !makesReady(metadata.name)) continue;
-      const conditions = [{ type: 'Ready', status: 'True', lastTransitionTime: new Date().toISOString() }];
-      await server.asAdmin('PATCH', `/api/v1/namespaces/default/pods/${metadata.name}/status`, {
-        status: { phase: 'Running', conditions },
-      });
-    }
-    await sleep(50, undefined, { signal: stopping.signal }).catch(() => undefined);
-  }
 }
 
 const named = (kind: WorkloadName['kind'], name: string): WorkloadName => ({ namespace: 'default', kind, name });
@@ -82,7 +54,7 @@ async function make({ kind, name }: WorkloadName, spec: object = {}): Promise<vo
 
 async function untilReady(name: string, count: number): Promise<readonly Pod[]> {
   for (const deadline = Date.now() + 30_000; ; await sleep(50)) {
-    const pods = (await podsOf(name)).filter(({ status }) => status?.phase === 'Running');
+    const pods = (await kubelet.podsOf(name)).filter(({ status }) => status?.phase === 'Running');
     if (pods.length === count) return pods;
     if (Date.now() > deadline) throw new Error(`${name} has ${pods.length} pods`);
   }
@@ -112,18 +84,18 @@ describe.each([
     expect(
       told.some((words) => words.startsWith(`waiting for the rollout of ${kind} default/${workload.name}: `)),
     ).toBe(true);
-    const after = await podsOf(workload.name);
+    const after = await kubelet.podsOf(workload.name);
     expect(after).toHaveLength(count);
     for (const { metadata } of after) {
       expect(metadata.annotations).toMatchObject({ 'keyturn.dev/restarted-by-rotation': 'abc12345' });
       expect(metadata.annotations).toHaveProperty(['kubectl.kubernetes.io/restartedAt']);
     }
     expect(await restart(workload)).toMatchObject({ restarted: false });
-    expect(namesOf(await podsOf(workload.name))).toEqual(namesOf(after));
+    expect(namesOf(await kubelet.podsOf(workload.name))).toEqual(namesOf(after));
   });
 
   test('is restarted again by the next rotation', async () => {
-    const annotations = async () => (await podsOf(workload.name)).map(({ metadata }) => metadata.annotations);
+    const annotations = async () => (await kubelet.podsOf(workload.name)).map(({ metadata }) => metadata.annotations);
     const before = await annotations();
     expect(await restart(workload, 'def67890')).toMatchObject({ restarted: true });
     expect(await annotations()).not.toEqual(before);
@@ -134,7 +106,7 @@ test('what does not come to its end is an error that says how far it came; a ret
   const slow = named('Deployment', 'slow');
   await make(slow);
   const before = await untilReady('slow', 2);
-  makesReady = (pod) => !pod.startsWith('slow-') || namesOf(before).includes(pod);
+  kubelet.makesReady = (pod) => !pod.startsWith('slow-') || namesOf(before).includes(pod);
   await expect(restart(slow, 'abc12345', 1500)).rejects.toMatchObject({
     code: 'ROLLOUT_INCOMPLETE',
     subject: 'Deployment default/slow',
@@ -143,7 +115,7 @@ test('what does not come to its end is an error that says how far it came; a ret
   });
   const { body } = await server.asAdmin('GET', pathOf(slow));
   const { generation } = (body as { metadata: { generation: number } }).metadata;
-  makesReady = () => true;
+  kubelet.makesReady = () => true;
   expect(await restart(slow)).toMatchObject({ restarted: false, progress: '2 of 2 pods are new, 2 available' });
   const later = await server.asAdmin('GET', pathOf(slow));
   expect((later.body as { metadata: { generation: number } }).metadata.generation).toBe(generation);
@@ -153,12 +125,12 @@ test('a Deployment that has given up is told at once', async () => {
   const stuck = named('Deployment', 'stuck');
   await make(stuck, { progressDeadlineSeconds: 1 });
   await untilReady('stuck', 2);
-  makesReady = (pod) => !pod.startsWith('stuck-');
+  kubelet.makesReady = (pod) => !pod.startsWith('stuck-');
   await expect(restart(stuck)).rejects.toMatchObject({
     code: 'ROLLOUT_INCOMPLETE',
     message: expect.stringContaining('progressDeadlineSeconds is over') as string,
   });
-  makesReady = () => true;
+  kubelet.makesReady = () => true;
 });
 
 test.for([
