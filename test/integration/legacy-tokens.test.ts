@@ -6,7 +6,7 @@ import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import { decodeProtectedHeader, SignJWT } from 'jose';
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { afterAll, beforeAll, expect, test, vi } from 'vitest';
 import { KubeClient } from '../../src/api-servers/kube-client.ts';
 import { loadKubeConfig } from '../../src/api-servers/kube-config.ts';
 import { applyManifest } from '../../src/demo/control-plane/apply-manifest.ts';
@@ -14,6 +14,10 @@ import { retryUpdate, rollBackUpdate } from '../../src/workflows/messages.ts';
 import { startKubeletStandIn, type KubeletStandIn } from '../fixtures/kubelet-stand-in.ts';
 import { openScene, readPublicJwks, rotate, stepRuns, waitForStatus, type Scene } from './rotation-scene.ts';
 import { startConsumer, type Consumer } from './token-consumers.ts';
+
+/** Two rotations of several minutes each on a busy machine. */
+const PATIENCE_MS = 400_000;
+vi.setConfig({ testTimeout: 2 * PATIENCE_MS });
 
 const LABEL = 'kubernetes.io/legacy-token-last-used';
 const YESTERDAY = new Date(Date.now() - 86_400_000).toISOString().slice(0, 10);
@@ -24,6 +28,8 @@ const consumers: Consumer[] = [];
 
 beforeAll(async () => {
   scene = await openScene({
+    // Enough for one that leads and one that takes over.
+    nodes: 2,
     policies: {
       legacyTokens: {
         default: 'hold',
@@ -34,6 +40,7 @@ beforeAll(async () => {
         ],
       },
       slowClients: 'hold',
+      readyTimeout: '2m',
       restartWorkloads: [{ namespace: 'default', kind: 'Deployment', name: 'web' }],
       // A roll back has the time to be asked for.
       drain: { policy: 'fixed', duration: '4s', allowShorter: 'test' },
@@ -153,7 +160,7 @@ test('rolled back, second Secrets are gone and tokens that were minted anew are 
   const before = { place: await secretNames('place'), second: await secretNames('second') };
   const mounted = await consume('second', 'app', true);
   const handle = await rotate(scene);
-  await waitForStatus(handle, stepRuns('drain'));
+  await waitForStatus(handle, stepRuns('drain'), PATIENCE_MS);
   const refreshed = await kidOf('place', 'app');
   expect(refreshed).not.toBe(former);
   expect(await secretNames('second')).toHaveLength(3);
@@ -185,7 +192,7 @@ test('forward, it holds before Pruning until each is dealt with, and no token th
   const slow = startConsumer(admin, scene.controlPlane, staleToken);
   consumers.push(slow);
   const handle = await rotate(scene);
-  const { held, legacyTokens, slowClients } = await waitForStatus(handle, ({ state }) => state === 'held');
+  const { held, legacyTokens, slowClients } = await waitForStatus(handle, ({ state }) => state === 'held', PATIENCE_MS);
 
   expect(held).toMatchObject({ step: 'settle-legacy-tokens', code: 'LEGACY_TOKENS_IN_USE' });
   const successor = legacyTokens?.secrets.find(({ state }) => state === 'successor')?.name ?? '';
@@ -204,7 +211,7 @@ test('forward, it holds before Pruning until each is dealt with, and no token th
   // Nothing was mended: it asks again. Of slow clients only what was seen since the last time.
   await slow.stop();
   await handle.executeUpdate(retryUpdate, { args: [{ reason: 'too early' }] });
-  const again = await waitForStatus(handle, ({ held: now }) => now !== null && now.since !== held?.since);
+  const again = await waitForStatus(handle, ({ held: now }) => now !== null && now.since !== held?.since, PATIENCE_MS);
   expect(again.held?.message).toContain('2 legacy token Secret(s)');
 
   // The operator moves both users.
@@ -238,7 +245,7 @@ test('forward, it holds before Pruning until each is dealt with, and no token th
   );
   const accepted = audit.legacyTokens?.secrets.find(({ state }) => state === 'accepted')?.accepted;
   expect(accepted).toEqual({ reason: 'nobody minds', by: 'keyturn.yaml' });
-  expect(audit.slowClients?.increases).toHaveLength(3);
+  expect(audit.slowClients?.increases).toHaveLength(2);
 
   for (const consumer of [used, app]) {
     expect(consumer.rejected).toEqual([]);
