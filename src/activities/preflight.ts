@@ -4,7 +4,7 @@ import type { Holder } from '../cluster-lock/port.ts';
 import { KeyturnError } from '../errors.ts';
 import type { StepControl } from '../platforms/port.ts';
 import type { KeyRef } from '../rotation/key.ts';
-import { rulesOf, type LegacyTokenPolicies } from '../rotation/legacy-tokens.ts';
+import { rulesAskedBy } from '../rotation/legacy-tokens.ts';
 import { makePlan, type Plan } from '../rotation/plan.ts';
 import { findBlockers, findFormer, type PreflightFacts } from '../rotation/preflight.ts';
 import { isUnfinished, type RotationRecord } from '../rotation/record.ts';
@@ -137,17 +137,11 @@ function withOverrides(policies: ClusterPolicies, input: RotationInput): Cluster
     relyingPartyCacheMs: input.relyingPartyCacheMs ?? policies.relyingPartyCacheMs,
     drain: input.drain ?? policies.drain,
     allowSingleApiServer: input.allowSingleApiServer ?? policies.allowSingleApiServer,
-    legacyTokens: input.legacyTokens === undefined ? policies.legacyTokens : acceptedBy(input.legacyTokens, input),
+    legacyTokens:
+      input.legacyTokens === undefined
+        ? policies.legacyTokens
+        : rulesAskedBy(input.legacyTokens, input.requestedBy ?? 'the input of the rotation', input.reason),
     gates: input.gates ?? policies.gates,
-  };
-}
-
-/** What a rotation's own input says replaces the configured policy, and the audit record has who said so. */
-function acceptedBy(policies: LegacyTokenPolicies, { requestedBy, reason }: RotationInput): LegacyTokenPolicies {
-  return {
-    ...(reason === undefined ? {} : { reason }),
-    ...rulesOf(policies),
-    by: requestedBy ?? 'the input of the rotation',
   };
 }
 

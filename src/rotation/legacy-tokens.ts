@@ -38,6 +38,11 @@ export function rulesOf(policies: LegacyTokenPolicies): LegacyTokenRules {
   return typeof policies === 'string' ? { default: policies, overrides: [] } : policies;
 }
 
+/** What a rotation's own input says replaces the configured policy; the audit record has who said so, and why. */
+export function rulesAskedBy(policies: LegacyTokenPolicies, by: string, reason: string | undefined): LegacyTokenRules {
+  return { ...(reason === undefined ? {} : { reason }), ...rulesOf(policies), by };
+}
+
 /** What is needed to tell whether a token was used since the switch. */
 export interface LegacyTokenUse {
   /** When Verifying was proven, ms since the epoch; null before. */

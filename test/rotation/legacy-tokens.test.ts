@@ -7,6 +7,7 @@ import {
   mayBeCleared,
   needsSuccessor,
   ruleFor,
+  rulesAskedBy,
   wasUsedSince,
   type LegacyTokenFate,
   type LegacyTokenPolicies,
@@ -71,6 +72,13 @@ describe('the rule for a Secret', () => {
 
   it('is the cluster’s where one word says it', () =>
     expect(ruleFor('refresh', token())).toMatchObject({ policy: 'refresh' }));
+});
+
+it('what the input of a rotation says carries who asked for it, and why', () => {
+  expect(rulesAskedBy('keep', 'ann', 'CHG-1')).toEqual({ default: 'keep', overrides: [], reason: 'CHG-1', by: 'ann' });
+  const own = { default: 'keep', reason: 'a lab', overrides: [] } as const;
+  expect(rulesAskedBy(own, 'ann', 'CHG-1')).toEqual({ ...own, by: 'ann' });
+  expect(rulesAskedBy('hold', 'ann', undefined)).toEqual({ default: 'hold', overrides: [], by: 'ann' });
 });
 
 describe('when its key is taken away, a token', () => {
