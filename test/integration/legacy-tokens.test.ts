@@ -12,7 +12,7 @@ import { loadKubeConfig } from '../../src/api-servers/kube-config.ts';
 import { applyManifest } from '../../src/demo/control-plane/apply-manifest.ts';
 import { retryUpdate, rollBackUpdate } from '../../src/workflows/messages.ts';
 import { startKubeletStandIn, type KubeletStandIn } from '../fixtures/kubelet-stand-in.ts';
-import { openScene, readPublicJwks, rotate, stepRuns, waitForStatus, type Scene } from './rotation-scene.ts';
+import { openScene, readPublicJwks, rotate, waitForStatus, type Scene } from './rotation-scene.ts';
 import { startConsumer, type Consumer } from './token-consumers.ts';
 
 /** Two rotations of several minutes each on a busy machine. */
@@ -42,8 +42,6 @@ beforeAll(async () => {
       slowClients: 'hold',
       readyTimeout: '2m',
       restartWorkloads: [{ namespace: 'default', kind: 'Deployment', name: 'web' }],
-      // A roll back has the time to be asked for.
-      drain: { policy: 'fixed', duration: '4s', allowShorter: 'test' },
     },
   });
   for (const file of ['deploy/rbac-refresh.yaml', 'deploy/rbac-restarts.yaml']) {
@@ -160,7 +158,7 @@ test('rolled back, second Secrets are gone and tokens that were minted anew are 
   const before = { place: await secretNames('place'), second: await secretNames('second') };
   const mounted = await consume('second', 'app', true);
   const handle = await rotate(scene);
-  await waitForStatus(handle, stepRuns('drain'), PATIENCE_MS);
+  await waitForStatus(handle, ({ state }) => state === 'held', PATIENCE_MS);
   const refreshed = await kidOf('place', 'app');
   expect(refreshed).not.toBe(former);
   expect(await secretNames('second')).toHaveLength(3);
@@ -168,7 +166,7 @@ test('rolled back, second Secrets are gone and tokens that were minted anew are 
   await handle.executeUpdate(rollBackUpdate, { args: [{ reason: 'changed our mind' }] });
   const audit = await handle.result();
 
-  expect(audit).toMatchObject({ outcome: 'rolled-back', holds: [] });
+  expect(audit).toMatchObject({ outcome: 'rolled-back', holds: [{ step: 'settle-legacy-tokens' }] });
   expect(audit.steps.find(({ id }) => id === 'undo/refresh')?.proof).toBe(
     '1 second Secret(s) removed, 1 token(s) minted with the former key again',
   );
