@@ -8,11 +8,13 @@ import type { RotationActivities, RotationInput, StepInput } from './contract.ts
 import { toFailure } from './failure.ts';
 import * as issuerSteps from './issuer-steps.ts';
 import * as keySteps from './key-steps.ts';
+import * as legacyTokenSteps from './legacy-token-steps.ts';
 import * as nodeSteps from './node-steps.ts';
 import { preflight } from './preflight.ts';
 import * as probePodSteps from './probe-pod-steps.ts';
 import { probeTokens } from './probe-tokens.ts';
 import { parseRotationInput } from './rotation-input.ts';
+import * as slowClientSteps from './slow-client-steps.ts';
 import { createStepFrame } from './step-frame.ts';
 import { tellOperators, type NewsDesk } from './tell-operators.ts';
 import * as tokenSteps from './token-steps.ts';
@@ -92,7 +94,10 @@ export function createActivities(dependencies: ActivityDependencies): RotationAc
     removeProbePod: step(probePodSteps.removeProbePod),
     verifyWithPod: step(probePodSteps.verifyWithPod),
     provePodRefresh: step(probePodSteps.provePodRefresh),
-    refresh: step(tokenSteps.refresh),
+    refresh: step(legacyTokenSteps.refresh),
+    settleLegacyTokens: step(legacyTokenSteps.settle),
+    restoreLegacyTokens: step(legacyTokenSteps.restore),
+    restartWorkload: step(slowClientSteps.restart),
     pruneKey: step(issuerSteps.pruneKey),
     republishFormer: step(issuerSteps.republishFormer),
     untrust: step(nodeSteps.untrust),

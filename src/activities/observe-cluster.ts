@@ -2,10 +2,12 @@
 import { KeyturnError } from '../errors.ts';
 import { refusedBy } from '../rotation/accepted-algorithms.ts';
 import { computeDrain } from '../rotation/drain.ts';
-import type { KeyRef } from '../rotation/key.ts';
+import type { KeyRef, Kid } from '../rotation/key.ts';
+import { reportLegacyTokens, type LegacyTokenReport } from '../rotation/legacy-token-report.ts';
 import type { Problem } from '../rotation/observation.ts';
-import type { PreflightFacts } from '../rotation/preflight.ts';
-import type { ClusterAdapters, ClusterPolicies } from './cluster-adapters.ts';
+import { findFormer, type PreflightFacts } from '../rotation/preflight.ts';
+import { isUnfinished, type RotationRecord } from '../rotation/record.ts';
+import type { ClusterAdapters, ClusterPolicies, ClusterReads } from './cluster-adapters.ts';
 import { readPublicDiscovery, readPublicKids } from './public-documents.ts';
 
 /** Changes nothing. What cannot be observed becomes a problem among the facts: all are told at once. */
@@ -30,7 +32,7 @@ export async function observeCluster(adapters: ClusterAdapters, policies: Cluste
       attempt(() => findStaged(adapters), null),
       Promise.all(
         [
-          () => reads.missingPermissions(),
+          () => reads.missingPermissions(policies.legacyTokens),
           () => adapters.nodeAgents?.missingPermissions(),
           () => adapters.probePods?.missingPermissions(),
           () => adapters.keyStore.findProblems(adapters.name),
@@ -39,6 +41,12 @@ export async function observeCluster(adapters: ClusterAdapters, policies: Cluste
       Promise.all(apiServers.map(async (server) => [server.node, await server.clockSkewMs().catch(() => 0)] as const)),
       attempt(() => publisher.read('jwks'), undefined),
     ]);
+  const former = findFormer({ controlPlane, record });
+  // What Keyturn may not read is among the missing rights.
+  const legacyTokens =
+    former === null || missing.length > 0
+      ? null
+      : await attempt(() => reportOn(reads, policies, former.kid, record), null);
   const nextAlg = staged?.alg ?? adapters.newKeyAlg;
   return {
     controlPlane,
@@ -56,7 +64,25 @@ export async function observeCluster(adapters: ClusterAdapters, policies: Cluste
     refusedBy: nextAlg === null ? [] : refusedBy(nextAlg, adapters.relyingParties),
     drain: computeDrain(policies.drain, controlPlane.tokenLifetimes),
     allowSingleApiServer: policies.allowSingleApiServer,
+    legacyTokens,
   };
+}
+
+async function reportOn(
+  reads: ClusterReads,
+  policies: ClusterPolicies,
+  formerKid: Kid,
+  record: RotationRecord | null,
+): Promise<LegacyTokenReport> {
+  const unfinished = isUnfinished(record) ? record : null;
+  const verifiedAt = unfinished?.milestones.verifiedAt;
+  return reportLegacyTokens({
+    observed: await reads.legacyTokens(),
+    policies: policies.legacyTokens,
+    formerKid,
+    rotationId: unfinished?.rotationId ?? null,
+    switchedAtMs: verifiedAt === undefined ? null : Date.parse(verifiedAt),
+  });
 }
 
 /** A key that the user brings counts as staged from the start, and its absence is a problem at once. */

@@ -5,6 +5,7 @@ import type { LoadedConfig } from '../config/load.ts';
 import type { ClusterConfig } from '../config/schema.ts';
 import { formatDuration } from '../rotation/duration.ts';
 import { judgeKeyAge, judgeLastRotation, keyAges, lastRotationEndedAt, type AgeVerdict } from '../rotation/key-age.ts';
+import { summarizeLegacyTokens, type LegacyTokenReport } from '../rotation/legacy-token-report.ts';
 import { findBlockers, findFormer } from '../rotation/preflight.ts';
 import { isUnfinished, type RotationRecord } from '../rotation/record.ts';
 import { composeReads } from '../worker/compose-reads.ts';
@@ -64,10 +65,18 @@ async function examineReadiness(
     return [
       ok(what, `${facts.controlPlane.apiServers.length} API servers agree; ready to rotate; ${drain}`),
       ok(`${what}: signing key`, findFormer(facts)?.kid ?? 'unknown'),
+      ...legacyTokensOf(facts.legacyTokens, what),
       ok(`${what}: public JWKS`, `${facts.publicUrl} has ${facts.publicKids?.length ?? 0} key(s)`),
       await describeStaged(adapters.keyStore, cluster.name, facts.staged, isUnfinished(facts.record)),
     ];
   });
+}
+
+function legacyTokensOf(report: LegacyTokenReport | null, what: string): readonly Finding[] {
+  if (report === null) return [];
+  const title = `${what}: legacy tokens`;
+  if (report.secrets.length === 0) return [ok(title, `none of the signing key, ${report.total} of others`)];
+  return [warn(title, `${summarizeLegacyTokens(report)}; keyturn plan shows them`)];
 }
 
 function agesOf(record: RotationRecord | null, maxKeyAgeMs: number, what: string, nowMs: number): readonly Finding[] {

@@ -9,6 +9,7 @@ import { mergeKeys, removeKey } from '../jwks/edit-jwks.ts';
 import { toJwk } from '../keys/jwk.ts';
 import { formatDuration } from '../rotation/duration.ts';
 import type { KeyRef, PublicKey } from '../rotation/key.ts';
+import { legacyTokenLines } from '../rotation/legacy-token-report.ts';
 import type { Plan } from '../rotation/plan.ts';
 import { lookAtCluster } from './look-at-cluster.ts';
 import { print } from './output.ts';
@@ -101,6 +102,7 @@ function renderPreview({ cluster, plan, former, diffs }: Preview): string {
     `Wait of Draining:   ${formatDuration(drain.totalMs)}: ${drain.explanation}`,
     `No way back from ${plan.pointOfNoReturn} on.`,
     '',
+    ...(plan.legacyTokens === undefined ? [] : [...legacyTokenLines(plan.legacyTokens, former.kid), '']),
     ...diffs,
   ].join('\n');
 }

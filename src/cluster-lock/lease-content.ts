@@ -61,6 +61,17 @@ const recordSchema: z.ZodType<RotationRecord> = z.looseObject({
   formerTimes: z
     .looseObject({ activeKeySince: timestamp.exactOptional(), rotationEndedAt: timestamp.exactOptional() })
     .exactOptional(),
+  staleTokens: z
+    .looseObject({
+      at: timestamp,
+      counts: z.array(
+        z.union([
+          z.looseObject({ node: z.string(), count: z.number(), startedAtMs: z.number() }),
+          z.looseObject({ node: z.string(), unknown: z.string() }),
+        ]),
+      ),
+    })
+    .exactOptional(),
   ended: z.looseObject({ at: timestamp, outcome: z.enum(['completed', 'rolled-back']) }).exactOptional(),
 });
 

@@ -3,6 +3,8 @@ import { z } from 'zod';
 import { duration, gates, name, secretSource } from './fields.ts';
 import { keyStore } from './key-store-schema.ts';
 import { access, nodeSsh, platformSsh, podAccess } from './node-access-schema.ts';
+import { titleOf } from '../rotation/workload.ts';
+import { legacyTokens } from './legacy-token-schema.ts';
 import { schedules } from './schedule-schema.ts';
 import { verification } from './verification-schema.ts';
 
@@ -15,6 +17,10 @@ const node = z.strictObject({
     .url({ protocol: /^https$/ })
     .optional()
     .describe("This API server's own address; default: --advertise-address and --secure-port of its manifest"),
+  auditLog: z
+    .string()
+    .optional()
+    .describe("Path of this API server's audit log (--audit-log-path) on the node; default: it is not read"),
   controllerManager: z
     .url({ protocol: /^https$/ })
     .optional()
@@ -61,6 +67,16 @@ const drain = z.discriminatedUnion('policy', [
   }),
 ]);
 
+const workload = z.strictObject({
+  namespace: z.string().min(1),
+  kind: z.enum(['Deployment', 'StatefulSet', 'DaemonSet']),
+  name: z.string().min(1),
+});
+
+function areDifferent(workloads: readonly z.output<typeof workload>[]): boolean {
+  return new Set(workloads.map(titleOf)).size === workloads.length;
+}
+
 const policies = z.strictObject({
   relyingPartyCache: duration('Longest time for which a relying party may hold the JWKS').prefault('1h'),
   drain: drain.default({ policy: 'refreshing' }),
@@ -68,10 +84,18 @@ const policies = z.strictObject({
     .boolean()
     .default(false)
     .describe('Accept that a cluster with one API server is down while it restarts'),
-  legacyTokens: z
-    .enum(['hold', 'keep'])
-    .default('hold')
-    .describe('hold: do not prune while legacy tokens of the former key exist'),
+  legacyTokens: legacyTokens.default('hold').describe('What happens to tokens in Secrets, which never expire'),
+  slowClients: z
+    .enum(['report', 'hold'])
+    .default('report')
+    .describe('hold: ask before Pruning where clients were seen that do not reload their tokens'),
+  restartWorkloads: z
+    .array(workload)
+    .max(100)
+    .default([])
+    .refine(areDifferent, 'one is named twice')
+    .describe('Restarted in Refreshing, one after the other, so that they take up new tokens'),
+  restartTimeout: duration('How long the rollout of a restarted workload may take').prefault('10m'),
   gates: gates.default([]).describe('Where to ask for approval'),
   maxKeyAge: duration('Age from which the active key counts as overdue, in doctor and metrics').prefault('105d'),
   discovery: z

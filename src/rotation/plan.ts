@@ -4,9 +4,11 @@ import { drainSummary, type DrainComputation } from './drain.ts';
 import { formatDuration } from './duration.ts';
 import type { GuardName } from './guards.ts';
 import type { RefreshWait } from './kubelet-refresh.ts';
+import type { LegacyTokenReport } from './legacy-token-report.ts';
 import type { Phase } from './phase.ts';
-import { releaseBeforeWaits } from './release-nodes.ts';
 import { probePodSteps, type ProbePodPlan } from './probe-pod-plan.ts';
+import { releaseBeforeWaits } from './release-nodes.ts';
+import { titleOf, type WorkloadName } from './workload.ts';
 
 /** What can be done to all of a cluster in one step. */
 export type ClusterActionType =
@@ -21,6 +23,8 @@ export type ClusterActionType =
   | 'verifyWithPod'
   | 'provePodRefresh'
   | 'refresh'
+  | 'restoreLegacyTokens'
+  | 'settleLegacyTokens'
   | 'pruneKey'
   | 'republishFormer'
   | 'retire';
@@ -47,6 +51,7 @@ export type WaitType = 'relyingParties' | 'drain' | 'drainNext' | 'kubelet';
 export type Action =
   | { readonly type: ClusterActionType }
   | { readonly type: NodeActionType; readonly node: string }
+  | { readonly type: 'restartWorkload'; readonly workload: WorkloadName }
   | { readonly type: 'wait'; readonly wait: WaitType };
 
 /** What takes a step back. */
@@ -87,6 +92,8 @@ export interface Plan {
   /** From this phase on there is no way back. */
   readonly pointOfNoReturn: Phase;
   readonly steps: readonly Step[];
+  /** As Preflight saw them; absent in plans of before this was looked for. */
+  readonly legacyTokens?: LegacyTokenReport;
 }
 
 export interface PlanInput {
@@ -97,6 +104,9 @@ export interface PlanInput {
   readonly drain: DrainComputation;
   /** Null where none is configured. */
   readonly probePod: ProbePodPlan | null;
+  /** Restarted in Refreshing, one after the other. Default: none. */
+  readonly restarts?: readonly WorkloadName[];
+  readonly legacyTokens?: LegacyTokenReport;
 }
 
 /**
@@ -201,18 +211,32 @@ export function makePlan(input: PlanInput): Plan {
     {
       id: 'refresh',
       phase: 'Refreshing',
-      summary: 'Look for legacy tokens of the former key',
+      summary: 'Look for legacy tokens of the former key, and make successors where that is the policy',
       action: { type: 'refresh' },
-      guards: [],
-      undo: null,
+      guards: ['everyoneSignsWithNext'],
+      undo: {
+        action: { type: 'restoreLegacyTokens' },
+        guards: ['nobodySignsWithNext'],
+        summary: 'Remove second Secrets that nobody uses; have the former key sign again what was refreshed in place',
+      },
     },
     ...probePod.refreshing,
+    ...(input.restarts ?? []).map(restartStep),
     {
       id: 'drain',
       phase: 'Draining',
       summary: drainSummary(input.drain),
       action: { type: 'wait', wait: 'drain' },
       guards: [],
+      undo: null,
+    },
+    {
+      id: 'settle-legacy-tokens',
+      phase: 'Draining',
+      summary: 'Look whether anybody still needs a token of the former key',
+      action: { type: 'settleLegacyTokens' },
+      guards: ['drained', 'everyoneSignsWithNext'],
+      // What it has minted anew is restored with what Refreshing has.
       undo: null,
     },
     {
@@ -272,6 +296,20 @@ export function makePlan(input: PlanInput): Plan {
     ],
     pointOfNoReturn: 'Untrusting',
     steps: input.capabilities.nodeAgents === true ? withReleases(steps) : steps,
+    ...(input.legacyTokens === undefined ? {} : { legacyTokens: input.legacyTokens }),
+  };
+}
+
+/** Its pods come back with tokens of the new key, and reload what they read from Secrets. */
+function restartStep(workload: WorkloadName): Step {
+  const { namespace, kind, name } = workload;
+  return {
+    id: `restart/${namespace}/${kind.toLowerCase()}/${name}`,
+    phase: 'Refreshing',
+    summary: `Restart ${titleOf(workload)} and wait for its rollout`,
+    action: { type: 'restartWorkload', workload },
+    guards: ['everyoneSignsWithNext'],
+    undo: null,
   };
 }
 

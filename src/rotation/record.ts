@@ -1,6 +1,7 @@
 // What a rotation must remember outside of its own history, so that another run can take it up. Lives in the cluster's Lease.
 import type { KeyRef, PublicKey } from './key.ts';
 import type { NodeLayout } from './observation.ts';
+import type { StaleTokenBaseline } from './slow-clients.ts';
 
 /** Moments from which waits are counted. RFC 3339; absent until they came. */
 export interface Milestones {
@@ -46,6 +47,8 @@ export interface RotationRecord {
   /** The pod whose token kubelet is to refresh; absent until it was seen with a token of the former key. */
   readonly probePod?: ProbePodRecord;
   readonly formerTimes?: FormerTimes;
+  /** Where the count of stale tokens begins: at Refreshing, or where an operator was told of them last. */
+  readonly staleTokens?: StaleTokenBaseline;
   /** Present once the rotation has ended: such a record is history, not something to take up. */
   readonly ended?: { readonly at: string; readonly outcome: 'completed' | 'rolled-back' };
 }

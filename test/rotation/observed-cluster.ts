@@ -56,8 +56,19 @@ export function apiServers(change: Partial<ApiServerObservation> = {}): readonly
   return NODES.map((node) => apiServer(node, change));
 }
 
-export function legacyToken(name: string, kid: string): LegacyToken {
-  return { namespace: 'default', name, kid, lastUsed: null };
+export function legacyToken(name: string, kid: string, change: Partial<LegacyToken> = {}): LegacyToken {
+  return {
+    namespace: 'default',
+    name,
+    kid,
+    lastUsed: null,
+    serviceAccount: 'app',
+    immutable: false,
+    successorOf: null,
+    rotationId: null,
+    references: [],
+    ...change,
+  };
 }
 
 export function guardFacts(change: Partial<GuardFacts> = {}): GuardFacts {
@@ -70,10 +81,12 @@ export function guardFacts(change: Partial<GuardFacts> = {}): GuardFacts {
     publicKids: ['former-kid'],
     stagedKid: null,
     legacyTokens: [],
+    legacyTokensTrackedSince: '2020-01-01',
+    verifiedAtMs: null,
     relyingPartiesUntilMs: null,
     drainUntilMs: null,
     drainNextUntilMs: null,
-    policies: { allowSingleApiServer: false, legacyTokens: 'hold' },
+    policies: { allowSingleApiServer: false, legacyTokens: { default: 'hold', overrides: [] } },
     ...change,
   };
 }
