@@ -12,10 +12,11 @@ import { startBlobStore, type BlobStore } from './blob-store.ts';
 import { catalog } from './components/catalog.ts';
 import type { OnProgress } from './components/component.ts';
 import { getComponent } from './components/get-component.ts';
+import { applyManifest } from './control-plane/apply-manifest.ts';
 import { startControlPlane, type ControlPlane, type ControlPlaneOptions } from './control-plane/control-plane.ts';
 import { startGuardedProcess, type GuardedProcess } from './guarded-process.ts';
 import { startKubeletBed, type KubeletBed, type KubeletBedOptions } from './kubelet/kubelet-bed.ts';
-import { type KeyturnConfigOptions, writeKeyturnConfig } from './keyturn-config.ts';
+import { type KeyturnConfigOptions, nodeAccessOf, writeKeyturnConfig } from './keyturn-config.ts';
 import { startTemporalServer, type TemporalServer } from './temporal-server.ts';
 
 export interface EnvironmentOptions extends KeyturnConfigOptions {
@@ -23,7 +24,6 @@ export interface EnvironmentOptions extends KeyturnConfigOptions {
   readonly directory: string;
   /**
    * Real nodes with real kubelets (Linux, root) in place of the embedded control plane; settings of theirs, or `true` for the defaults.
-   * The worker sees no files of such nodes as its own: say in `nodeAccess` how it reaches them.
    */
   readonly kubelet?: true | Pick<KubeletBedOptions, 'apiServerGracePeriodSeconds' | 'fileCheckFrequencySeconds'>;
   readonly nodes?: number;
@@ -51,6 +51,7 @@ export interface Environment {
 }
 
 const mainScript = fileURLToPath(new URL('../cli/main.ts', import.meta.url));
+const podAccessRights = fileURLToPath(new URL('../../deploy/rbac-pod-access.yaml', import.meta.url));
 const WORKER_START_MS = 60_000;
 const WORKER_STOP_MS = 15_000;
 
@@ -79,10 +80,11 @@ export async function startEnvironment(options: EnvironmentOptions): Promise<Env
     const bed = options.kubelet === undefined ? undefined : await startRealNodes(options, blobStore.containerUrl);
     const controlPlane = bed ?? (await startEmbedded(options, blobStore.containerUrl));
     cleanUp.push(() => controlPlane.stop());
+    if (nodeAccessOf(options, bed) === 'pod') await applyManifest(controlPlane.adminKubeconfigPath, podAccessRights);
     await publishFirstDocuments(blobStore, controlPlane);
 
     const configFile = path.join(directory, 'keyturn.yaml');
-    const cluster = await writeKeyturnConfig(configFile, options, blobStore, controlPlane);
+    const cluster = await writeKeyturnConfig(configFile, options, blobStore, controlPlane, bed);
     const processEnvironment = {
       TEMPORAL_ADDRESS: temporal.address,
       TEMPORAL_NAMESPACE: 'default',

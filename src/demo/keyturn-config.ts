@@ -4,15 +4,21 @@ import { writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { stringify } from 'yaml';
 import type { BlobStore } from './blob-store.ts';
-import type { ControlPlane, ControlPlaneNodeInfo } from './control-plane/control-plane.ts';
+import type { ControlPlane } from './control-plane/control-plane.ts';
+import type { KubeletBed } from './kubelet/kubelet-bed.ts';
 
 type Fields = Readonly<Record<string, unknown>>;
+
+type NodeAccess = 'local' | 'pod' | 'ssh';
 
 export interface KeyturnConfigOptions {
   /** Name of the cluster in keyturn.yaml. Default `demo`. */
   readonly cluster?: string;
-  /** How the worker reaches the files of a node: fields of the node, as written there. Default: it sees them as its own. */
-  readonly nodeAccess?: (node: ControlPlaneNodeInfo, controlPlane: ControlPlane) => Fields;
+  /**
+   * How the worker reaches the files of nodes. Default: those of the embedded control plane are its own (`local`), those of real nodes
+   * it reaches through agent pods (`pod`).
+   */
+  readonly nodeAccess?: NodeAccess;
   /** Other fields of the platform, as written there. */
   readonly platformFields?: Fields;
   /** `policies`, as written there. */
@@ -21,17 +27,23 @@ export interface KeyturnConfigOptions {
   readonly clusterFields?: Fields;
 }
 
+export function nodeAccessOf({ nodeAccess }: KeyturnConfigOptions, bed: KubeletBed | undefined): NodeAccess {
+  return nodeAccess ?? (bed === undefined ? 'local' : 'pod');
+}
+
 /** Gives the name of the cluster. The keys that it names lie in the same folder. */
 export async function writeKeyturnConfig(
   file: string,
   options: KeyturnConfigOptions,
   blobStore: BlobStore,
   controlPlane: ControlPlane,
+  bed: KubeletBed | undefined,
 ): Promise<string> {
   const directory = path.dirname(file);
   const wrappingKeyFile = path.join(directory, 'wrapping.key');
   await writeFile(wrappingKeyFile, randomBytes(32).toString('base64'), { mode: 0o600 });
-  const { cluster = 'demo', nodeAccess = seenLocally } = options;
+  const { cluster = 'demo' } = options;
+  const access = nodeAccessOf(options, bed);
   const config = {
     auditDirectory: path.join(directory, 'audit'),
     clusters: [
@@ -40,10 +52,12 @@ export async function writeKeyturnConfig(
         platform: {
           type: 'static-pod',
           kubeconfig: controlPlane.keyturnKubeconfigPath,
-          nodes: controlPlane.nodes.map((node) => ({
-            name: node.name,
-            controllerManager: node.controllerManagerUrl,
-            ...nodeAccess(node, controlPlane),
+          ...accessFields(access, bed),
+          nodes: controlPlane.nodes.map(({ name, manifestsDirectory, controllerManagerUrl }) => ({
+            name,
+            controllerManager: controllerManagerUrl,
+            // A folder of this machine, which stands for the node. On real nodes the path is kubeadm's.
+            ...(access === 'local' ? { manifests: manifestsDirectory } : {}),
           })),
           ...options.platformFields,
         },
@@ -69,7 +83,10 @@ export async function writeKeyturnConfig(
   return cluster;
 }
 
-/** The embedded control plane's nodes are folders of this machine, and their manifests say so. */
-function seenLocally({ manifestsDirectory }: ControlPlaneNodeInfo): Fields {
-  return { manifests: manifestsDirectory };
+function accessFields(access: NodeAccess, bed: KubeletBed | undefined): Fields {
+  if (access === 'local') return {};
+  if (bed === undefined) throw new RangeError(`access "${access}" needs real nodes`);
+  return access === 'ssh'
+    ? { access, ssh: { configFile: bed.ssh.configFile } }
+    : { access, pod: { image: bed.shellImage, imagePullPolicy: 'Never' } };
 }
