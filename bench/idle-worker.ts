@@ -11,7 +11,13 @@ function preflight({ cluster = '' }: RotationInput): Promise<Preflight> {
   const drain = computeDrain({ policy: 'refreshing' }, tokenLifetimes);
   if ('refused' in drain) throw new Error(drain.refused);
   const capabilities = { ordering: 'staged', rollBack: true } as const;
-  const plan = makePlan({ capabilities, nodes: ['node-1', 'node-2', 'node-3'], relyingPartyCacheMs: 0, drain });
+  const plan = makePlan({
+    capabilities,
+    nodes: ['node-1', 'node-2', 'node-3'],
+    relyingPartyCacheMs: 0,
+    drain,
+    probePod: null,
+  });
   return Promise.resolve({
     outcome: 'ready',
     cluster,

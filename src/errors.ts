@@ -15,6 +15,7 @@ export type ErrorCode =
   | 'KEY_UNSUPPORTED'
   | 'KEY_NOT_FOUND'
   | 'KEY_STORE_LOCKED'
+  | 'KEY_STORE_UNREACHABLE'
   // JWKS and discovery
   | 'JWKS_MALFORMED'
   | 'JWKS_CHANGED'
@@ -37,6 +38,13 @@ export type ErrorCode =
   | 'API_SERVER_UNEXPECTED'
   | 'EFFECT_MISSING'
   | 'TOKEN_REJECTED'
+  | 'TOKEN_NOT_REFRESHED'
+  | 'PROBE_POD_UNREADY'
+  | 'PROBE_POD_LOST'
+  | 'LEGACY_TOKENS_IN_USE'
+  | 'SLOW_CLIENTS'
+  | 'WORKLOAD_NOT_FOUND'
+  | 'ROLLOUT_INCOMPLETE'
   // the rotation
   | 'PREFLIGHT_REFUSED'
   | 'GUARD_FAILED'

@@ -3,18 +3,24 @@ import { mkdir, open, rename } from 'node:fs/promises';
 import path from 'node:path';
 import type { Holder } from '../cluster-lock/port.ts';
 import { KeyturnError } from '../errors.ts';
+import type { StepControl } from '../platforms/port.ts';
 import type { AuditRecord } from '../rotation/audit.ts';
 import type { ClusterAdapters } from './cluster-adapters.ts';
 
-export async function conclude(
-  adapters: ClusterAdapters,
-  holder: Holder,
-  auditDirectory: string,
-  audit: AuditRecord,
-): Promise<void> {
+export interface Conclusion {
+  readonly adapters: ClusterAdapters;
+  readonly holder: Holder;
+  readonly auditDirectory: string;
+  readonly audit: AuditRecord;
+  readonly control: StepControl;
+}
+
+export async function conclude({ adapters, holder, auditDirectory, audit, control }: Conclusion): Promise<void> {
   // Whatever has happened, nobody stays behind in the cluster.
   await adapters.nodeAgents?.release();
   await writeAuditRecord(auditDirectory, audit);
+  // A step that died may have left something that no later step looked for.
+  await adapters.probePods?.removeAll(control);
   const { record } = await adapters.lock.read();
   if (record?.rotationId === audit.rotationId && audit.outcome !== 'not-started') {
     await adapters.lock.save(holder, { ...record, ended: { at: audit.endedAt, outcome: audit.outcome } });

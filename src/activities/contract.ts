@@ -5,9 +5,12 @@ import type { GateName } from '../rotation/gates.ts';
 import type { GuardName, GuardPolicies } from '../rotation/guards.ts';
 import type { KeyRef } from '../rotation/key.ts';
 import type { Notification } from '../rotation/notification.ts';
-import type { LegacyToken, TokenLifetimeFlags } from '../rotation/observation.ts';
+import type { LegacyTokenReport } from '../rotation/legacy-token-report.ts';
+import type { TokenLifetimeFlags } from '../rotation/observation.ts';
 import type { ClusterActionType, NodeActionType, Plan, WaitType } from '../rotation/plan.ts';
 import type { ProbeCounts } from '../rotation/probe-counts.ts';
+import type { SlowClientReport } from '../rotation/slow-clients.ts';
+import type { WorkloadName } from '../rotation/workload.ts';
 
 /** What a person or a schedule may say when starting a rotation. Every field is optional; absent ones come from keyturn.yaml. */
 export interface RotationInput {
@@ -70,6 +73,8 @@ export interface StepInput {
   readonly keyVersion: number;
   /** Node of a node action; null for the others. */
   readonly node: string | null;
+  /** Of a restart. */
+  readonly workload?: WorkloadName;
   readonly guards: readonly GuardName[];
   readonly waitEnds: WaitEnds;
   readonly policies: GuardPolicies;
@@ -84,8 +89,14 @@ export interface StepResult {
   readonly restartMs?: number;
   /** Of stageKey. */
   readonly next?: KeyRef;
-  /** Of refresh: legacy tokens that the former key signed. */
-  readonly legacyTokens?: readonly LegacyToken[];
+  /** Of stageKey: what encrypts the key at rest, where something does. */
+  readonly wrappingKeyId?: string;
+  /** Of verifyWithPod, where kubelet has still to bring a token of the new key: when the pod's present one was minted. RFC 3339 */
+  readonly podTokenSince?: string;
+  /** Of the steps that look for them. */
+  readonly legacyTokenReport?: LegacyTokenReport;
+  /** Of settleLegacyTokens. */
+  readonly slowClients?: SlowClientReport;
 }
 
 export interface ProbeInput {
@@ -94,7 +105,7 @@ export interface ProbeInput {
 }
 
 /** Name of an activity that performs a step. */
-export type StepActivity = ClusterActionType | NodeActionType;
+export type StepActivity = ClusterActionType | NodeActionType | 'restartWorkload';
 
 export type StepActivities = Readonly<Record<StepActivity, (input: StepInput) => Promise<StepResult>>>;
 

@@ -8,10 +8,13 @@ import type { RotationActivities, RotationInput, StepInput } from './contract.ts
 import { toFailure } from './failure.ts';
 import * as issuerSteps from './issuer-steps.ts';
 import * as keySteps from './key-steps.ts';
+import * as legacyTokenSteps from './legacy-token-steps.ts';
 import * as nodeSteps from './node-steps.ts';
 import { preflight } from './preflight.ts';
+import * as probePodSteps from './probe-pod-steps.ts';
 import { probeTokens } from './probe-tokens.ts';
 import { parseRotationInput } from './rotation-input.ts';
+import * as slowClientSteps from './slow-client-steps.ts';
 import { createStepFrame } from './step-frame.ts';
 import { tellOperators, type NewsDesk } from './tell-operators.ts';
 import * as tokenSteps from './token-steps.ts';
@@ -63,8 +66,7 @@ export function createActivities(dependencies: ActivityDependencies): RotationAc
         const before = (await adapters.lock.read()).record;
         const record = await keySteps.stageKey(adapters, input, before, at);
         await adapters.lock.save(us, record);
-        const { kid, alg } = record.next;
-        return { changed: true, proof: `${adapters.keyStore.description} holds ${kid}`, at, next: { kid, alg } };
+        return { ...keySteps.proveStaged(adapters, record), at };
       }),
     // Its undo must also work where that record was never written.
     discardKey: (input: StepInput) =>
@@ -88,7 +90,14 @@ export function createActivities(dependencies: ActivityDependencies): RotationAc
     restoreControllerManager: step(nodeSteps.restoreControllerManager),
     releaseNodes: step(nodeSteps.releaseNodes),
     verify: step(tokenSteps.verify),
-    refresh: step(tokenSteps.refresh),
+    startProbePod: step(probePodSteps.startProbePod),
+    removeProbePod: step(probePodSteps.removeProbePod),
+    verifyWithPod: step(probePodSteps.verifyWithPod),
+    provePodRefresh: step(probePodSteps.provePodRefresh),
+    refresh: step(legacyTokenSteps.refresh),
+    settleLegacyTokens: step(legacyTokenSteps.settle),
+    restoreLegacyTokens: step(legacyTokenSteps.restore),
+    restartWorkload: step(slowClientSteps.restart),
     pruneKey: step(issuerSteps.pruneKey),
     republishFormer: step(issuerSteps.republishFormer),
     untrust: step(nodeSteps.untrust),
@@ -113,6 +122,9 @@ export function createActivities(dependencies: ActivityDependencies): RotationAc
     },
 
     conclude: (input: { readonly cluster: string; readonly audit: AuditRecord }) =>
-      attended(async () => conclude(await findCluster(input.cluster), await holder(), auditDirectory, input.audit)),
+      attended(async (control) => {
+        const adapters = await findCluster(input.cluster);
+        return conclude({ adapters, holder: await holder(), auditDirectory, audit: input.audit, control });
+      }),
   };
 }

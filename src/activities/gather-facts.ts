@@ -18,7 +18,7 @@ export async function gatherFacts(
     needed.has('apiServers') ? adapters.platform.observeApiServers() : [],
     needed.has('publicJwks') ? readPublicKids(adapters.publicIssuer) : [],
     needed.has('keyStore') ? adapters.keyStore.staged(adapters.name) : undefined,
-    needed.has('legacyTokens') ? adapters.reads.legacyTokens() : [],
+    needed.has('legacyTokens') ? adapters.reads.legacyTokens([record.former.kid, record.next.kid]) : null,
   ]);
   return {
     nowMs,
@@ -28,7 +28,9 @@ export async function gatherFacts(
     apiServers,
     publicKids,
     stagedKid: staged?.kid ?? null,
-    legacyTokens,
+    legacyTokens: legacyTokens?.tokens ?? [],
+    legacyTokensTrackedSince: legacyTokens?.trackedSince ?? null,
+    verifiedAtMs: end(record.milestones.verifiedAt),
     relyingPartiesUntilMs: end(input.waitEnds.relyingParties),
     drainUntilMs: end(input.waitEnds.drain),
     drainNextUntilMs: end(input.waitEnds.drainNext),

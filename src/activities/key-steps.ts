@@ -21,8 +21,9 @@ export async function stageKey(
   record: RotationRecord | null,
   startedAt: string,
 ): Promise<RotationRecord> {
-  const { kid, alg } = await adapters.keyStore.stage(adapters.name);
+  const { kid, alg } = await adapters.keyStore.stage(adapters.name, input.rotationId);
   if (record?.rotationId === input.rotationId) return record;
+  const wrappingKeyId = await adapters.keyStore.wrappingKeyId(adapters.name);
   const { layouts } = await adapters.platform.observe();
   const { rotationId, keyVersion } = input;
   const former = await readPublicKey(adapters, input.former);
@@ -32,10 +33,19 @@ export async function stageKey(
     startedAt,
     former,
     next: { kid, alg },
+    ...(wrappingKeyId === undefined ? {} : { wrappingKeyId }),
     layouts,
     milestones: {},
     formerTimes: formerTimesOf(record),
   };
+}
+
+/** What Staging tells of the key. */
+export function proveStaged({ keyStore }: ClusterAdapters, { next, wrappingKeyId }: RotationRecord): StepOutcome {
+  const { kid, alg } = next;
+  const holds = `${keyStore.description} holds ${kid}`;
+  if (wrappingKeyId === undefined) return { changed: true, proof: holds, next: { kid, alg } };
+  return { changed: true, proof: `${holds}, encrypted with ${wrappingKeyId}`, next: { kid, alg }, wrappingKeyId };
 }
 
 /** Undo of Staging: the key that nobody knows is forgotten. */

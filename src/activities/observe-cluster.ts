@@ -2,10 +2,12 @@
 import { KeyturnError } from '../errors.ts';
 import { refusedBy } from '../rotation/accepted-algorithms.ts';
 import { computeDrain } from '../rotation/drain.ts';
-import type { KeyRef } from '../rotation/key.ts';
+import type { KeyRef, Kid } from '../rotation/key.ts';
+import { reportLegacyTokens, type LegacyTokenReport } from '../rotation/legacy-token-report.ts';
 import type { Problem } from '../rotation/observation.ts';
-import type { PreflightFacts } from '../rotation/preflight.ts';
-import type { ClusterAdapters, ClusterPolicies } from './cluster-adapters.ts';
+import { findFormer, type PreflightFacts } from '../rotation/preflight.ts';
+import { isUnfinished, type RotationRecord } from '../rotation/record.ts';
+import type { ClusterAdapters, ClusterPolicies, ClusterReads } from './cluster-adapters.ts';
 import { readPublicDiscovery, readPublicKids } from './public-documents.ts';
 
 /** Changes nothing. What cannot be observed becomes a problem among the facts: all are told at once. */
@@ -20,7 +22,7 @@ export async function observeCluster(adapters: ClusterAdapters, policies: Cluste
     }
   };
   const { reads, publicIssuer, apiServers, publisher } = adapters;
-  const [controlPlane, publicKids, discovery, endpointAddresses, { record }, staged, missing, missingForAgents, skews] =
+  const [controlPlane, publicKids, discovery, endpointAddresses, { record }, staged, missing, skews] =
     await Promise.all([
       adapters.platform.observe(),
       attempt(() => readPublicKids(publicIssuer), null),
@@ -28,15 +30,27 @@ export async function observeCluster(adapters: ClusterAdapters, policies: Cluste
       attempt(() => reads.apiServerAddresses(), []),
       attempt(() => adapters.lock.read(), { held: null, record: null }),
       attempt(() => findStaged(adapters), null),
-      attempt(() => reads.missingPermissions(), []),
-      attempt(async () => (await adapters.nodeAgents?.missingPermissions()) ?? [], []),
+      Promise.all(
+        [
+          () => reads.missingPermissions(policies.legacyTokens),
+          () => adapters.nodeAgents?.missingPermissions(),
+          () => adapters.probePods?.missingPermissions(),
+          () => adapters.keyStore.findProblems(adapters.name),
+        ].map((find) => attempt(async () => (await find()) ?? [], [])),
+      ),
       Promise.all(apiServers.map(async (server) => [server.node, await server.clockSkewMs().catch(() => 0)] as const)),
       attempt(() => publisher.read('jwks'), undefined),
     ]);
+  const former = findFormer({ controlPlane, record });
+  // What Keyturn may not read is among the missing rights.
+  const legacyTokens =
+    former === null || missing.length > 0
+      ? null
+      : await attempt(() => reportOn(reads, policies, former.kid, record), null);
   const nextAlg = staged?.alg ?? adapters.newKeyAlg;
   return {
     controlPlane,
-    observationProblems: [...observationProblems, ...missing, ...missingForAgents],
+    observationProblems: eachOnce([...observationProblems, ...missing.flat()]),
     issuer: adapters.issuer,
     publicIssuer: discovery?.issuer ?? null,
     publicJwksUri: discovery?.jwksUri ?? null,
@@ -50,12 +64,35 @@ export async function observeCluster(adapters: ClusterAdapters, policies: Cluste
     refusedBy: nextAlg === null ? [] : refusedBy(nextAlg, adapters.relyingParties),
     drain: computeDrain(policies.drain, controlPlane.tokenLifetimes),
     allowSingleApiServer: policies.allowSingleApiServer,
+    legacyTokens,
   };
+}
+
+async function reportOn(
+  reads: ClusterReads,
+  policies: ClusterPolicies,
+  formerKid: Kid,
+  record: RotationRecord | null,
+): Promise<LegacyTokenReport> {
+  const unfinished = isUnfinished(record) ? record : null;
+  const verifiedAt = unfinished?.milestones.verifiedAt;
+  return reportLegacyTokens({
+    observed: await reads.legacyTokens(),
+    policies: policies.legacyTokens,
+    formerKid,
+    rotationId: unfinished?.rotationId ?? null,
+    switchedAtMs: verifiedAt === undefined ? null : Date.parse(verifiedAt),
+  });
 }
 
 /** A key that the user brings counts as staged from the start, and its absence is a problem at once. */
 async function findStaged({ keyStore, newKeyAlg, name }: ClusterAdapters): Promise<KeyRef | null> {
   return newKeyAlg === null ? keyStore.stage(name) : ((await keyStore.staged(name)) ?? null);
+}
+
+/** A server that is away is met by more than one question. */
+function eachOnce(problems: readonly Problem[]): readonly Problem[] {
+  return [...new Map(problems.map((problem) => [problem.message, problem])).values()];
 }
 
 function problemOf(error: unknown): Problem {

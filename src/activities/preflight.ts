@@ -4,6 +4,7 @@ import type { Holder } from '../cluster-lock/port.ts';
 import { KeyturnError } from '../errors.ts';
 import type { StepControl } from '../platforms/port.ts';
 import type { KeyRef } from '../rotation/key.ts';
+import { rulesAskedBy } from '../rotation/legacy-tokens.ts';
 import { makePlan, type Plan } from '../rotation/plan.ts';
 import { findBlockers, findFormer, type PreflightFacts } from '../rotation/preflight.ts';
 import { isUnfinished, type RotationRecord } from '../rotation/record.ts';
@@ -86,7 +87,7 @@ async function settle(adapters: ClusterAdapters, { signal, report }: StepControl
 
 /** The plan that a rotation started now would follow. @throws PREFLIGHT_REFUSED with every reason */
 export function planFor(
-  adapters: Pick<ClusterAdapters, 'name' | 'platform'>,
+  adapters: Pick<ClusterAdapters, 'name' | 'platform' | 'probePods'>,
   policies: ClusterPolicies,
   facts: PreflightFacts,
 ): { readonly plan: Plan; readonly former: KeyRef } {
@@ -98,6 +99,9 @@ export function planFor(
     nodes: facts.controlPlane.apiServers.map(({ node }) => node),
     relyingPartyCacheMs: policies.relyingPartyCacheMs,
     drain: facts.drain,
+    probePod: adapters.probePods?.plan ?? null,
+    restarts: policies.restartWorkloads,
+    ...(facts.legacyTokens === null ? {} : { legacyTokens: facts.legacyTokens }),
   });
   return { plan, former: { kid: former.kid, alg: former.alg } };
 }
@@ -136,7 +140,10 @@ function withOverrides(policies: ClusterPolicies, input: RotationInput): Cluster
     relyingPartyCacheMs: input.relyingPartyCacheMs ?? policies.relyingPartyCacheMs,
     drain: input.drain ?? policies.drain,
     allowSingleApiServer: input.allowSingleApiServer ?? policies.allowSingleApiServer,
-    legacyTokens: input.legacyTokens ?? policies.legacyTokens,
+    legacyTokens:
+      input.legacyTokens === undefined
+        ? policies.legacyTokens
+        : rulesAskedBy(input.legacyTokens, input.requestedBy ?? 'the input of the rotation', input.reason),
     gates: input.gates ?? policies.gates,
   };
 }

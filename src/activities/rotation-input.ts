@@ -1,5 +1,6 @@
 // What a person typed into the start form, checked before anything is done with it.
 import { z } from 'zod';
+import { legacyTokens } from '../config/legacy-token-schema.ts';
 import { KeyturnError } from '../errors.ts';
 import type { RotationInput } from './contract.ts';
 
@@ -22,7 +23,7 @@ const schema = z.strictObject({
     .exactOptional(),
   relyingPartyCacheMs: waitMs.exactOptional(),
   allowSingleApiServer: z.boolean().exactOptional(),
-  legacyTokens: z.enum(['hold', 'keep']).exactOptional(),
+  legacyTokens: legacyTokens.exactOptional(),
   gates: z.array(z.enum(['signing', 'pruning', 'each-node'])).exactOptional(),
 });
 

@@ -1,7 +1,8 @@
-// Steps that are about tokens: the N x N proof of Verifying, and the look for legacy tokens in Refreshing.
+// Proofs by tokens: the N x N proof of Verifying, and the key with which the controller manager signs.
 import { KeyturnError } from '../errors.ts';
-import { RelyingParty } from '../relying-parties/relying-party.ts';
+import type { Kid } from '../rotation/key.ts';
 import { verifyTokens } from '../token-probes/verify-tokens.ts';
+import { freshRelyingParty } from './fresh-relying-party.ts';
 import type { StepContext, StepOutcome } from './step-frame.ts';
 
 /**
@@ -10,21 +11,13 @@ import type { StepContext, StepOutcome } from './step-frame.ts';
  */
 export async function verify(context: StepContext): Promise<StepOutcome> {
   const { adapters, record, control } = context;
-  const { publicIssuer, issuer, audience, apiServers, formerTokens } = adapters;
-  // A relying party that has just read the JWKS: what it refuses, every relying party refuses.
-  const relyingParty = new RelyingParty({
-    jwksUri: publicIssuer.jwksUrl,
-    issuer,
-    audience,
-    cacheMs: 0,
-    fetch: publicIssuer.fetch,
-  });
+  const { audience, apiServers, formerTokens } = adapters;
   control.report('trying a token of each API server at each API server and at a relying party');
   const former = formerTokens.valid(Date.now());
   const proofs = await verifyTokens({
     apiServers,
     expectedKid: record.next.kid,
-    relyingParty,
+    relyingParty: freshRelyingParty(adapters, audience),
     audience,
     formerTokens: former,
   });
@@ -41,31 +34,25 @@ export async function verify(context: StepContext): Promise<StepOutcome> {
   };
 }
 
-/** Refreshing: bound tokens are replaced by kubelet; legacy tokens are not, and are told to whoever reads the audit. */
-export async function refresh({ adapters, record }: StepContext): Promise<StepOutcome> {
-  const legacyTokens = (await adapters.reads.legacyTokens()).filter(({ kid }) => kid === record.former.kid);
-  const proof =
-    legacyTokens.length === 0
-      ? 'no legacy token is signed by the former key'
-      : `${legacyTokens.length} legacy token(s) are signed by the former key: ${legacyTokens.map(({ namespace, name }) => `${namespace}/${name}`).join(', ')}`;
-  return { changed: false, proof, legacyTokens };
-}
-
 /**
- * Before Pruning: the leading controller manager signs legacy tokens with the new key. Not asked in Verifying, because a controller manager
+ * The leading controller manager signs legacy tokens with the new key, or with `expected`. Not asked in Verifying, because a controller manager
  * that took over from a restarted one leads only when the former's lease has run out, 15 s later.
  * @throws EFFECT_MISSING (retryable) where no controller manager answers, TOKEN_REJECTED where it signs with another key
  */
-export async function proveControllerManager({ adapters, record, control }: StepContext): Promise<string> {
+export async function proveControllerManager(
+  { adapters, record, control }: StepContext,
+  expected: Kid = record.next.kid,
+): Promise<string> {
   if (record.layouts.every(({ controllerManagerKeyFile }) => controllerManagerKeyFile === null)) {
     return 'no controller manager signs legacy tokens';
   }
   control.report('waiting for a legacy token of the leading controller manager');
   const kid = await adapters.reads.mintLegacyToken();
-  if (kid === record.next.kid) return 'the leading controller manager signs with the new key';
+  if (kid === expected)
+    return `the leading controller manager signs with the ${expected === record.next.kid ? 'new' : 'former'} key`;
   throw new KeyturnError(
     'TOKEN_REJECTED',
-    `The leading controller manager signs legacy tokens with ${kid} instead of ${record.next.kid}`,
+    `The leading controller manager signs legacy tokens with ${kid} instead of ${expected}`,
     {
       subject: 'kube-controller-manager',
       remedy: 'Look at --service-account-private-key-file of each controller manager, then retry or roll back',

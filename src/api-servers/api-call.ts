@@ -1,7 +1,7 @@
 // One call of the Kubernetes API, in the words of RBAC.
 
 /** Verbs of Kubernetes RBAC. */
-export type Verb = 'get' | 'list' | 'create' | 'update' | 'delete';
+export type Verb = 'get' | 'list' | 'create' | 'update' | 'patch' | 'delete';
 
 export interface ApiCall {
   readonly verb: Verb;
@@ -12,12 +12,22 @@ export interface ApiCall {
   readonly resource: string;
   /** E.g. `keyturn/keyturn-prod`. For errors. */
   readonly object?: string;
+  /** Manifest that grants it, for errors. Default: deploy/rbac.yaml. */
+  readonly grantedBy?: string;
+  /** Of `patch`: a JSON merge patch (RFC 7396). */
   readonly body?: unknown;
   /** Default: the client's. */
   readonly timeoutMs?: number;
 }
 
-const methods = { get: 'GET', list: 'GET', create: 'POST', update: 'PUT', delete: 'DELETE' } as const;
+const methods = {
+  get: 'GET',
+  list: 'GET',
+  create: 'POST',
+  update: 'PUT',
+  patch: 'PATCH',
+  delete: 'DELETE',
+} as const;
 
 export function methodOf(call: ApiCall): (typeof methods)[Verb] {
   return methods[call.verb];

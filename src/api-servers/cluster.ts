@@ -1,13 +1,17 @@
 // What is asked of a cluster as a whole, through the address in its kubeconfig.
 import { z } from 'zod';
 import type { Kid } from '../rotation/key.ts';
-import type { LegacyToken, Problem } from '../rotation/observation.ts';
+import type { LegacyTokenPolicies } from '../rotation/legacy-tokens.ts';
+import type { LegacyToken, LegacyTokens, Problem } from '../rotation/observation.ts';
+import type { WorkloadName } from '../rotation/workload.ts';
 import { jsonOf } from './answer-json.ts';
 import type { KubeClient } from './kube-client.ts';
-import { findLegacyTokens } from './legacy-tokens.ts';
+import { findLegacyTokens, readTrackedSince } from './legacy-tokens.ts';
 import type { ServiceAccountName } from './mint-token.ts';
+import { rulesOfRefresh, rulesOfRestarts } from './optional-permissions.ts';
 import { missingPermissions } from './permissions.ts';
 import { findProbeSecrets, mintLegacyToken, removeProbeSecrets } from './probe-secret.ts';
+import { explainUnknownReferences, findSecretReferences } from './secret-references.ts';
 
 const endpointSlice = z.object({
   endpoints: z.array(z.object({ addresses: z.array(z.string()) })).nullish(),
@@ -20,25 +24,49 @@ export interface KubeClusterOptions {
   readonly namespace?: string;
   /** Default `keyturn-probe`. */
   readonly probeServiceAccount?: string;
+  /** Workloads that are restarted. Default: none. */
+  readonly restarts?: readonly WorkloadName[];
 }
 
 export class KubeCluster {
   readonly #client: KubeClient;
   readonly #probe: ServiceAccountName;
+  readonly #restarts: readonly WorkloadName[];
 
   constructor(options: KubeClusterOptions) {
     this.#client = options.client;
     this.#probe = { namespace: options.namespace ?? 'keyturn', name: options.probeServiceAccount ?? 'keyturn-probe' };
+    this.#restarts = options.restarts ?? [];
   }
 
-  /** What deploy/rbac.yaml would grant and the kubeconfig's user does not have. @throws API_SERVER_UNREACHABLE */
-  missingPermissions(): Promise<readonly Problem[]> {
-    return missingPermissions(this.#client, this.#probe.namespace, this.#probe);
+  /**
+   * What deploy/rbac.yaml would grant and the kubeconfig's user does not have; of the other files in deploy, what the policies need.
+   * @throws API_SERVER_UNREACHABLE
+   */
+  missingPermissions(legacyTokens: LegacyTokenPolicies = 'hold'): Promise<readonly Problem[]> {
+    const asked = [...rulesOfRefresh(legacyTokens), ...rulesOfRestarts(this.#restarts)];
+    return missingPermissions(this.#client, this.#probe.namespace, this.#probe, asked);
   }
 
-  /** @throws API_SERVER_UNREACHABLE, API_SERVER_FORBIDDEN, API_SERVER_UNEXPECTED */
-  legacyTokens(): Promise<readonly LegacyToken[]> {
-    return findLegacyTokens(this.#client);
+  /**
+   * @param kids who names them is looked up for tokens of these keys; default: of every key
+   * @throws API_SERVER_UNREACHABLE, API_SERVER_FORBIDDEN, API_SERVER_UNEXPECTED
+   */
+  async legacyTokens(kids?: readonly Kid[]): Promise<LegacyTokens> {
+    const found = await findLegacyTokens(this.#client);
+    const trackedSince = await readTrackedSince(this.#client);
+    const isAsked = ({ kid }: LegacyToken) => kids?.includes(kid) ?? true;
+    const asked = found.filter(isAsked);
+    if (asked.length === 0) return { tokens: found, trackedSince, referencesUnknown: null };
+    try {
+      const references = await findSecretReferences(this.#client, asked);
+      const tokens = found.map((token) =>
+        isAsked(token) ? { ...token, references: references.get(`${token.namespace}/${token.name}`) ?? [] } : token,
+      );
+      return { tokens, trackedSince, referencesUnknown: null };
+    } catch (error) {
+      return { tokens: found, trackedSince, referencesUnknown: explainUnknownReferences(error) };
+    }
   }
 
   /**

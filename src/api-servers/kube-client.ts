@@ -75,7 +75,7 @@ export class KubeClient {
         ...headers,
         ...(typeof credentials === 'object' ? { authorization: `Bearer ${credentials.bearerToken}` } : {}),
         accept: 'application/json, */*',
-        ...(call.body === undefined ? {} : { 'content-type': 'application/json' }),
+        ...(call.body === undefined ? {} : { 'content-type': contentTypeOf(call) }),
       },
       ...(call.body === undefined ? {} : { body: JSON.stringify(call.body) }),
       timeoutMs: call.timeoutMs ?? this.#timeoutMs,
@@ -99,4 +99,8 @@ export class KubeClient {
     // 401 for nobody: anonymous requests are switched off, so nothing speaks against our credentials being the reason.
     return status !== 200 && status !== 401;
   }
+}
+
+function contentTypeOf({ verb }: ApiCall): string {
+  return verb === 'patch' ? 'application/merge-patch+json' : 'application/json';
 }

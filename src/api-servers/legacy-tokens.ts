@@ -2,34 +2,30 @@
 import { compactVerify, decodeProtectedHeader, importJWK } from 'jose';
 import type { JWK } from 'jose';
 import { z } from 'zod';
-import { KeyturnError } from '../errors.ts';
 import { parseJwks } from '../jwks/jwks.ts';
 import type { Kid } from '../rotation/key.ts';
 import type { LegacyToken } from '../rotation/observation.ts';
 import { jsonOf } from './answer-json.ts';
 import type { KubeClient } from './kube-client.ts';
+import { listAll } from './list-pages.ts';
 import { probeSecretLabels } from './probe-secret.ts';
 
-const secretList = z.object({
-  metadata: z.object({ continue: z.string().optional() }),
-  items: z
-    .array(
-      z.object({
-        metadata: z.object({
-          namespace: z.string(),
-          name: z.string(),
-          labels: z.record(z.string(), z.string()).optional(),
-        }),
-        data: z.object({ token: z.string().optional() }).nullish(),
-      }),
-    )
-    .nullable(),
+/** On a second Secret: the name of the one that it was made for. */
+export const SUCCESSOR_ANNOTATION = 'keyturn.dev/successor-of';
+/** On a Secret that a rotation made, or whose token it had minted anew: the rotation. */
+export const REFRESHED_ANNOTATION = 'keyturn.dev/refreshed-by-rotation';
+
+const strings = z.record(z.string(), z.string()).optional();
+const tokenSecret = z.object({
+  metadata: z.object({ namespace: z.string(), name: z.string(), labels: strings, annotations: strings }),
+  data: z.object({ token: z.string().optional() }).nullish(),
+  immutable: z.boolean().optional(),
 });
-type TokenSecret = NonNullable<z.infer<typeof secretList>['items']>[number];
+type TokenSecret = z.infer<typeof tokenSecret>;
 
 /**
  * Every Secret of type `kubernetes.io/service-account-token` with a token in it, but for Keyturn's own short-lived ones. The tokens themselves do not leave
- * this function.
+ * this function. Who names them is not looked up here.
  *
  * @param pageSize Secrets per request; default 200
  * @throws API_SERVER_UNREACHABLE, API_SERVER_FORBIDDEN, API_SERVER_UNEXPECTED
@@ -37,7 +33,8 @@ type TokenSecret = NonNullable<z.infer<typeof secretList>['items']>[number];
 export async function findLegacyTokens(client: KubeClient, pageSize = 200): Promise<readonly LegacyToken[]> {
   const found: LegacyToken[] = [];
   let keys: readonly JWK[] | undefined;
-  for (const secret of await listTokenSecrets(client, pageSize)) {
+  const fieldSelector = 'type=kubernetes.io/service-account-token';
+  for (const secret of await listAll(client, '/api/v1/secrets', 'secrets', tokenSecret, { pageSize, fieldSelector })) {
     const token = Buffer.from(secret.data?.token ?? '', 'base64').toString('utf8');
     if (token === '' || isOurs(secret)) continue;
     let kid = kidInHeader(token);
@@ -48,49 +45,44 @@ export async function findLegacyTokens(client: KubeClient, pageSize = 200): Prom
     }
     // A token that no key verifies is dead already: a rotation cannot harm it.
     if (kid === undefined) continue;
-    const { namespace, name, labels } = secret.metadata;
-    found.push({ namespace, name, kid, lastUsed: labels?.['kubernetes.io/legacy-token-last-used'] ?? null });
+    found.push({ ...factsOf(secret), kid });
   }
   return found;
 }
 
-async function listTokenSecrets(client: KubeClient, pageSize: number): Promise<readonly TokenSecret[]> {
-  for (let attempt = 0; attempt < 3; attempt++) {
-    const secrets = await listOnce(client, pageSize);
-    if (secrets !== undefined) return secrets;
-  }
-  throw new KeyturnError(
-    'API_SERVER_UNREACHABLE',
-    `${client.url} could not list all Secrets: pages expired three times`,
-    {
-      subject: client.url,
-      remedy: 'Try again when the API server has less to do',
-      retryable: true,
-    },
-  );
+function factsOf({ metadata, immutable }: TokenSecret): Omit<LegacyToken, 'kid'> {
+  const { namespace, name, labels = {}, annotations = {} } = metadata;
+  return {
+    namespace,
+    name,
+    lastUsed: labels['kubernetes.io/legacy-token-last-used'] ?? null,
+    serviceAccount: annotations['kubernetes.io/service-account.name'] ?? '',
+    immutable: immutable ?? false,
+    successorOf: annotations[SUCCESSOR_ANNOTATION] ?? null,
+    rotationId: annotations[REFRESHED_ANNOTATION] ?? null,
+    references: null,
+  };
 }
 
-/** Undefined where the snapshot that the pages are taken from was compacted away meanwhile (HTTP 410). */
-async function listOnce(client: KubeClient, pageSize: number): Promise<readonly TokenSecret[] | undefined> {
-  const secrets: TokenSecret[] = [];
-  let page = '';
-  do {
-    const query = { fieldSelector: 'type=kubernetes.io/service-account-token', limit: String(pageSize) };
-    const answer = await client.call(
-      {
-        verb: 'list',
-        path: '/api/v1/secrets',
-        resource: 'secrets',
-        query: page === '' ? query : { ...query, continue: page },
-      },
-      [410],
-    );
-    if (answer.status === 410) return undefined;
-    const list = jsonOf(secretList, answer.body, 'list secrets');
-    secrets.push(...(list.items ?? []));
-    page = list.metadata.continue ?? '';
-  } while (page !== '');
-  return secrets;
+const trackingConfigMap = z.object({ data: z.object({ since: z.string().optional() }).nullish() });
+
+/**
+ * The day since which API servers note the use of legacy tokens (Kubernetes 1.26 and later keep it in a ConfigMap of kube-system); null where they do
+ * not, or where Keyturn may not read it. @throws API_SERVER_UNREACHABLE
+ */
+export async function readTrackedSince(client: KubeClient): Promise<string | null> {
+  const name = 'kube-apiserver-legacy-service-account-token-tracking';
+  const answer = await client.call(
+    {
+      verb: 'get',
+      path: `/api/v1/namespaces/kube-system/configmaps/${name}`,
+      resource: 'configmaps',
+      object: `kube-system/${name}`,
+    },
+    [403, 404],
+  );
+  if (answer.status !== 200) return null;
+  return jsonOf(trackingConfigMap, answer.body, 'get configmaps').data?.since ?? null;
 }
 
 function isOurs(secret: TokenSecret): boolean {

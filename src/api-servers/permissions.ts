@@ -15,6 +15,8 @@ export interface ResourceRule {
   readonly namespace?: string;
   readonly name?: string;
   readonly why: string;
+  /** The file that grants it. Default deploy/rbac.yaml. */
+  readonly file?: string;
 }
 
 interface PathRule {
@@ -79,15 +81,17 @@ const accessReview = z.object({ status: z.object({ allowed: z.boolean() }) });
 
 /**
  * Asks the API server (SelfSubjectAccessReview, which everyone may do) for each of Keyturn's needs.
+ * @param asked further rules that the configuration makes necessary
  * @returns one API_SERVER_FORBIDDEN per need that is not granted; its subject is e.g. `list secrets`
  * @throws API_SERVER_UNREACHABLE, API_SERVER_FORBIDDEN where the credentials are not accepted at all
  */
-export async function missingPermissions(
+export function missingPermissions(
   client: KubeClient,
   namespace: string,
   probe: ServiceAccountName,
+  asked: readonly ResourceRule[] = [],
 ): Promise<readonly Problem[]> {
-  return missingRules(client, neededRules(namespace, probe), 'deploy/rbac.yaml');
+  return missingRules(client, [...neededRules(namespace, probe), ...asked], 'deploy/rbac.yaml');
 }
 
 /** As above, for these rules. @param manifest that grants them */
@@ -119,7 +123,7 @@ async function isGranted(client: KubeClient, rule: Rule): Promise<boolean> {
 
 function attributesOf(rule: Rule): Readonly<Record<string, unknown>> {
   if ('path' in rule) return { nonResourceAttributes: { verb: rule.verb, path: rule.path } };
-  const { why: _why, ...resourceAttributes } = rule;
+  const { why: _why, file: _file, ...resourceAttributes } = rule;
   return { resourceAttributes };
 }
 

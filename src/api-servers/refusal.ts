@@ -11,12 +11,13 @@ import type { HttpsAnswer } from './https-request.ts';
 export function refusal(url: string, call: ApiCall, answer: HttpsAnswer, starting: boolean): KeyturnError {
   const asked = `${call.verb} ${call.resource}${call.object === undefined ? '' : ` ${call.object}`}`;
   const { status } = answer;
+  const manifest = call.grantedBy ?? 'deploy/rbac.yaml';
   const said = statusMessage(answer.body);
   const details = { status, verb: call.verb, resource: call.resource, object: call.object ?? null, said };
   if (starting) {
     return new KeyturnError('API_SERVER_UNREACHABLE', `${url} is not ready and refuses to ${asked} (HTTP ${status})`, {
       subject: url,
-      remedy: 'Wait until its /readyz answers 200; if that is refused too, apply deploy/rbac.yaml',
+      remedy: `Wait until its /readyz answers 200; if that is refused too, apply ${manifest}`,
       retryable: true,
       details: { ...details, reason: `not ready, HTTP ${status}` },
     });
@@ -31,7 +32,7 @@ export function refusal(url: string, call: ApiCall, answer: HttpsAnswer, startin
   if (status === 403) {
     return new KeyturnError('API_SERVER_FORBIDDEN', `Keyturn may not ${asked} at ${url}`, {
       subject: url,
-      remedy: "Apply deploy/rbac.yaml, and bind its roles to the kubeconfig's user",
+      remedy: `Apply ${manifest}, and bind its roles to the kubeconfig's user`,
       details,
     });
   }

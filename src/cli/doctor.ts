@@ -27,7 +27,7 @@ async function examine(config: LoadedConfig, nowMs: number): Promise<readonly Fi
   let client: Client | undefined;
   const temporal = await check('Temporal', async () => {
     client = await connectClient();
-    return [await examineTemporal(client), await examineWorkers(client, config, nowMs)];
+    return [await examineTemporal(client), ...(await examineWorkers(client, config, nowMs))];
   });
   findings.push(...temporal, ...(await check('notifications', () => examineNotifications(config))));
   const lastRotationsMs = new Map<string, number | null>();

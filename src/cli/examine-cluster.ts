@@ -5,10 +5,13 @@ import type { LoadedConfig } from '../config/load.ts';
 import type { ClusterConfig } from '../config/schema.ts';
 import { formatDuration } from '../rotation/duration.ts';
 import { judgeKeyAge, judgeLastRotation, keyAges, lastRotationEndedAt, type AgeVerdict } from '../rotation/key-age.ts';
+import { summarizeLegacyTokens, type LegacyTokenReport } from '../rotation/legacy-token-report.ts';
 import { findBlockers, findFormer } from '../rotation/preflight.ts';
 import { isUnfinished, type RotationRecord } from '../rotation/record.ts';
 import { composeReads } from '../worker/compose-reads.ts';
 import { examineAgents } from './examine-agents.ts';
+import { describeStaged } from './examine-key-store.ts';
+import { examineProbePods } from './examine-probe-pods.ts';
 import { check, fail, ok, warn, type Finding } from './finding.ts';
 import { lookAtCluster } from './look-at-cluster.ts';
 
@@ -38,9 +41,13 @@ export async function examineCluster(
       ...(await examineAgents(reads.nodeAgents, state.held, what, nowMs)),
     ];
   });
+  const pods = await check(`${what}: probe pods`, async () => {
+    const { probePods } = await composeReads(config, cluster);
+    return examineProbePods(probePods, record, what, nowMs);
+  });
   const endedAt = lastRotationEndedAt(record);
   return {
-    findings: [...readiness, ...history],
+    findings: [...readiness, ...history, ...pods],
     lastRotationMs: endedAt === null ? null : Date.parse(endedAt),
   };
 }
@@ -50,17 +57,26 @@ async function examineReadiness(
   cluster: ClusterConfig,
   what: string,
 ): Promise<readonly Finding[]> {
-  const facts = await lookAtCluster(config, cluster, 'doctor', (adapters) =>
-    observeCluster(adapters, adapters.policies),
-  );
-  const blockers = findBlockers(facts);
-  if (blockers.length > 0) return blockers.map(({ code, message }) => fail(what, `${message} [${code}]`));
-  const drain = 'refused' in facts.drain ? facts.drain.refused : `drain ${formatDuration(facts.drain.totalMs)}`;
-  return [
-    ok(what, `${facts.controlPlane.apiServers.length} API servers agree; ready to rotate; ${drain}`),
-    ok(`${what}: signing key`, findFormer(facts)?.kid ?? 'unknown'),
-    ok(`${what}: public JWKS`, `${facts.publicUrl} has ${facts.publicKids?.length ?? 0} key(s)`),
-  ];
+  return lookAtCluster(config, cluster, 'doctor', async (adapters) => {
+    const facts = await observeCluster(adapters, adapters.policies);
+    const blockers = findBlockers(facts);
+    if (blockers.length > 0) return blockers.map(({ code, message }) => fail(what, `${message} [${code}]`));
+    const drain = 'refused' in facts.drain ? facts.drain.refused : `drain ${formatDuration(facts.drain.totalMs)}`;
+    return [
+      ok(what, `${facts.controlPlane.apiServers.length} API servers agree; ready to rotate; ${drain}`),
+      ok(`${what}: signing key`, findFormer(facts)?.kid ?? 'unknown'),
+      ...legacyTokensOf(facts.legacyTokens, what),
+      ok(`${what}: public JWKS`, `${facts.publicUrl} has ${facts.publicKids?.length ?? 0} key(s)`),
+      await describeStaged(adapters.keyStore, cluster.name, facts.staged, isUnfinished(facts.record)),
+    ];
+  });
+}
+
+function legacyTokensOf(report: LegacyTokenReport | null, what: string): readonly Finding[] {
+  if (report === null) return [];
+  const title = `${what}: legacy tokens`;
+  if (report.secrets.length === 0) return [ok(title, `none of the signing key, ${report.total} of others`)];
+  return [warn(title, `${summarizeLegacyTokens(report)}; keyturn plan shows them`)];
 }
 
 function agesOf(record: RotationRecord | null, maxKeyAgeMs: number, what: string, nowMs: number): readonly Finding[] {

@@ -9,6 +9,7 @@ import { mergeKeys, removeKey } from '../jwks/edit-jwks.ts';
 import { toJwk } from '../keys/jwk.ts';
 import { formatDuration } from '../rotation/duration.ts';
 import type { KeyRef, PublicKey } from '../rotation/key.ts';
+import { legacyTokenLines } from '../rotation/legacy-token-report.ts';
 import type { Plan } from '../rotation/plan.ts';
 import { lookAtCluster } from './look-at-cluster.ts';
 import { print } from './output.ts';
@@ -88,16 +89,20 @@ function renderPreview({ cluster, plan, former, diffs }: Preview): string {
   const steps = plan.steps.map(
     ({ phase, summary }, index) => `${String(index + 1).padStart(3)}. ${phase.padEnd(11)} ${summary}`,
   );
-  const { relyingParties, drain } = plan.waits;
+  const { relyingParties, kubelet, drain } = plan.waits;
   return [
     `Rotation of ${cluster}: retires ${former.kid} (${former.alg})`,
     '',
     ...steps,
     '',
     `Wait of Publishing: ${formatDuration(relyingParties.ms)}: ${relyingParties.explanation}`,
+    ...(kubelet === undefined
+      ? []
+      : [`Wait of Refreshing: ${formatDuration(kubelet.ms)} at most: ${kubelet.explanation}`]),
     `Wait of Draining:   ${formatDuration(drain.totalMs)}: ${drain.explanation}`,
     `No way back from ${plan.pointOfNoReturn} on.`,
     '',
+    ...(plan.legacyTokens === undefined ? [] : [...legacyTokenLines(plan.legacyTokens, former.kid), '']),
     ...diffs,
   ].join('\n');
 }

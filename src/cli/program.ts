@@ -6,6 +6,7 @@ import { completionCommand } from './completion.ts';
 import { decisionCommands } from './decide.ts';
 import { doctorCommand } from './doctor.ts';
 import { jwksCommand } from './jwks.ts';
+import { keysCommand } from './keys.ts';
 import { planCommand } from './plan.ts';
 import { rotateCommand } from './rotate.ts';
 import { scheduleCommand } from './schedule.ts';
@@ -25,6 +26,7 @@ export function createProgram(): Command {
   program.addCommand(watchCommand());
   for (const command of decisionCommands()) program.addCommand(command);
   program.addCommand(scheduleCommand());
+  program.addCommand(keysCommand());
   program.addCommand(doctorCommand());
   program.addCommand(jwksCommand());
   program.addCommand(codecServerCommand());

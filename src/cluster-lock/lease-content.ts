@@ -41,6 +41,7 @@ const recordSchema: z.ZodType<RotationRecord> = z.looseObject({
   startedAt: timestamp,
   former: z.looseObject({ kid, alg, publicPem: z.string() }),
   next: z.looseObject({ kid, alg }),
+  wrappingKeyId: z.string().exactOptional(),
   layouts: z.array(
     z.looseObject({
       node: z.string(),
@@ -56,8 +57,20 @@ const recordSchema: z.ZodType<RotationRecord> = z.looseObject({
     untrustingAt: timestamp.exactOptional(),
     untrustedAt: timestamp.exactOptional(),
   }),
+  probePod: z.looseObject({ uid: z.string().min(1), refreshedAt: timestamp.exactOptional() }).exactOptional(),
   formerTimes: z
     .looseObject({ activeKeySince: timestamp.exactOptional(), rotationEndedAt: timestamp.exactOptional() })
+    .exactOptional(),
+  staleTokens: z
+    .looseObject({
+      at: timestamp,
+      counts: z.array(
+        z.union([
+          z.looseObject({ node: z.string(), count: z.number(), startedAtMs: z.number() }),
+          z.looseObject({ node: z.string(), unknown: z.string() }),
+        ]),
+      ),
+    })
     .exactOptional(),
   ended: z.looseObject({ at: timestamp, outcome: z.enum(['completed', 'rolled-back']) }).exactOptional(),
 });

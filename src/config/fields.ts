@@ -15,3 +15,9 @@ export const name = z
   .regex(/^[a-z0-9]([-a-z0-9]{0,50}[a-z0-9])?$/, 'must be lower-case letters, digits and dashes');
 
 export const gates = z.array(z.enum(['signing', 'pruning', 'each-node']));
+
+export const secretSource = z.union([
+  z.strictObject({ env: z.string().min(1).describe('Name of an environment variable of the worker') }),
+  z.strictObject({ file: z.string().min(1).describe('Path of a file that only the worker may read') }),
+]);
+export type SecretSource = z.output<typeof secretSource>;

@@ -1,8 +1,12 @@
 // The shape of keyturn.yaml. The published JSON Schema is made from this.
 import { z } from 'zod';
-import { duration, gates, name } from './fields.ts';
+import { duration, gates, name, secretSource } from './fields.ts';
+import { keyStore } from './key-store-schema.ts';
 import { access, nodeSsh, platformSsh, podAccess } from './node-access-schema.ts';
+import { titleOf } from '../rotation/workload.ts';
+import { legacyTokens } from './legacy-token-schema.ts';
 import { schedules } from './schedule-schema.ts';
+import { verification } from './verification-schema.ts';
 
 const node = z.strictObject({
   name: name.describe('Node name, as in `kubectl get nodes`'),
@@ -13,6 +17,10 @@ const node = z.strictObject({
     .url({ protocol: /^https$/ })
     .optional()
     .describe("This API server's own address; default: --advertise-address and --secure-port of its manifest"),
+  auditLog: z
+    .string()
+    .optional()
+    .describe("Path of this API server's audit log (--audit-log-path) on the node; default: it is not read"),
   controllerManager: z
     .url({ protocol: /^https$/ })
     .optional()
@@ -31,11 +39,6 @@ const staticPod = z.strictObject({
   nodes: z.array(node).min(1).describe('All control-plane nodes, in the order in which they are changed'),
 });
 
-const secretSource = z.union([
-  z.strictObject({ env: z.string().min(1).describe('Name of an environment variable of the worker') }),
-  z.strictObject({ file: z.string().min(1).describe('Path of a file that only the worker may read') }),
-]);
-
 const azureBlob = z.strictObject({
   type: z.literal('azure-blob'),
   container: z.url().describe('URL of the Blob container, e.g. https://ACCOUNT.blob.core.windows.net/oidc'),
@@ -51,21 +54,6 @@ const azureBlob = z.strictObject({
   cacheControl: z.string().default('public, max-age=300').describe('Cache-Control of the published documents'),
 });
 
-const keyType = z.enum(['rsa-2048', 'rsa-3072', 'rsa-4096', 'ec-p256', 'ec-p384', 'ec-p521']);
-
-const encryptedFile = z.strictObject({
-  type: z.literal('encrypted-file'),
-  directory: z.string().describe('Folder for the encrypted key, readable by the worker only'),
-  wrappingKey: secretSource.describe('32 random bytes in base64, e.g. from `openssl rand -base64 32`'),
-  keyType: keyType.default('rsa-2048').describe('Kind of key that is made'),
-});
-
-const bringYourOwn = z.strictObject({
-  type: z.literal('bring-your-own'),
-  privateKeyFile: z.string().describe('PEM, not encrypted, mode 0600'),
-  publicKeyFile: z.string().optional().describe('PEM; checked against the private key'),
-});
-
 const drain = z.discriminatedUnion('policy', [
   z.strictObject({ policy: z.literal('refreshing') }),
   z.strictObject({
@@ -79,6 +67,16 @@ const drain = z.discriminatedUnion('policy', [
   }),
 ]);
 
+const workload = z.strictObject({
+  namespace: z.string().min(1),
+  kind: z.enum(['Deployment', 'StatefulSet', 'DaemonSet']),
+  name: z.string().min(1),
+});
+
+function areDifferent(workloads: readonly z.output<typeof workload>[]): boolean {
+  return new Set(workloads.map(titleOf)).size === workloads.length;
+}
+
 const policies = z.strictObject({
   relyingPartyCache: duration('Longest time for which a relying party may hold the JWKS').prefault('1h'),
   drain: drain.default({ policy: 'refreshing' }),
@@ -86,10 +84,18 @@ const policies = z.strictObject({
     .boolean()
     .default(false)
     .describe('Accept that a cluster with one API server is down while it restarts'),
-  legacyTokens: z
-    .enum(['hold', 'keep'])
-    .default('hold')
-    .describe('hold: do not prune while legacy tokens of the former key exist'),
+  legacyTokens: legacyTokens.default('hold').describe('What happens to tokens in Secrets, which never expire'),
+  slowClients: z
+    .enum(['report', 'hold'])
+    .default('report')
+    .describe('hold: ask before Pruning where clients were seen that do not reload their tokens'),
+  restartWorkloads: z
+    .array(workload)
+    .max(100)
+    .default([])
+    .refine(areDifferent, 'one is named twice')
+    .describe('Restarted in Refreshing, one after the other, so that they take up new tokens'),
+  restartTimeout: duration('How long the rollout of a restarted workload may take').prefault('10m'),
   gates: gates.default([]).describe('Where to ask for approval'),
   maxKeyAge: duration('Age from which the active key counts as overdue, in doctor and metrics').prefault('105d'),
   discovery: z
@@ -122,8 +128,9 @@ const cluster = z.strictObject({
     .default([])
     .describe('Who must accept the algorithm of the new key'),
   publisher: z.discriminatedUnion('type', [azureBlob]),
-  keyStore: z.discriminatedUnion('type', [encryptedFile, bringYourOwn]),
+  keyStore,
   policies: policies.prefault({}),
+  verification: verification.prefault({}),
 });
 
 const notifications = z.strictObject({
@@ -180,6 +187,5 @@ export const configSchema = z.strictObject({
 });
 
 export type Config = z.output<typeof configSchema>;
-export type SecretSource = z.output<typeof secretSource>;
 export type ClusterConfig = Config['clusters'][number];
 export type NodeConfig = ClusterConfig['platform']['nodes'][number];

@@ -3,8 +3,10 @@ import { readFile } from 'node:fs/promises';
 import { KeyturnError } from '../errors.ts';
 import { matchPair } from '../keys/match-pair.ts';
 import { parsePrivateKey, parsePublicKeys } from '../keys/pem.ts';
+import { publicHalf } from '../keys/public-half.ts';
 import type { SigningKey } from '../keys/signing-key.ts';
 import type { Kid, PublicKey } from '../rotation/key.ts';
+import type { Problem } from '../rotation/observation.ts';
 import type { KeyStore } from './port.ts';
 import { codeOf, isMissing, readPrivateFile } from './private-file.ts';
 
@@ -39,8 +41,7 @@ export class BringYourOwnKeyStore implements KeyStore {
 
   /** @throws FILE_UNREADABLE FILE_TOO_OPEN KEY_MALFORMED KEY_ENCRYPTED KEY_UNSUPPORTED KEY_MISMATCHED */
   async stage(_cluster: string): Promise<PublicKey> {
-    const { kid, alg, publicPem } = await this.#read();
-    return { kid, alg, publicPem };
+    return publicHalf(await this.#read());
   }
 
   async load(cluster: string, kid: Kid): Promise<SigningKey> {
@@ -59,6 +60,19 @@ export class BringYourOwnKeyStore implements KeyStore {
 
   discard(_cluster: string, _kid: Kid): Promise<void> {
     return Promise.resolve();
+  }
+
+  wrappingKeyId(_cluster: string): Promise<undefined> {
+    return Promise.resolve(undefined);
+  }
+
+  rewrap(_cluster: string): Promise<undefined> {
+    return Promise.resolve(undefined);
+  }
+
+  /** None besides those that `stage` and `staged` throw. */
+  findProblems(_cluster: string): Promise<readonly Problem[]> {
+    return Promise.resolve([]);
   }
 
   async #read(): Promise<SigningKey> {

@@ -24,6 +24,15 @@ export class LocalNodeFiles implements NodeFiles {
     }
   }
 
+  async readTail(path: string, maxBytes: number): Promise<string | undefined> {
+    try {
+      return await readLocalTail(path, maxBytes);
+    } catch (error) {
+      if (isAbsent(error)) return undefined;
+      throw this.#explain(error, path);
+    }
+  }
+
   /**
    * Follows a symbolic link: the link stays, what it points to is replaced. Writers of this process take turns; between other
    * processes the comparison with `expectedSha256` and the rename leave a gap of microseconds, which the cluster's Lease covers.
@@ -85,6 +94,18 @@ async function readLocal(path: string): Promise<NodeFile> {
       modifiedAtMs: stats.mtimeMs,
       sha256: sha256Of(bytes),
     };
+  } finally {
+    await handle.close();
+  }
+}
+
+async function readLocalTail(path: string, maxBytes: number): Promise<string> {
+  const handle = await open(path, 'r');
+  try {
+    const { size } = await handle.stat();
+    const length = Math.min(size, maxBytes);
+    const { buffer, bytesRead } = await handle.read(Buffer.alloc(length), 0, length, size - length);
+    return buffer.toString('utf8', 0, bytesRead);
   } finally {
     await handle.close();
   }

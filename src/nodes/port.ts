@@ -92,6 +92,12 @@ export interface NodeFiles {
   read(path: string): Promise<NodeFile | undefined>;
 
   /**
+   * The last `maxBytes` of a file that may be large and grow meanwhile, such as a log; a character that the cut goes through is replaced.
+   * `undefined` where there is no such file. Not every access has it. @throws NODE_UNREACHABLE, NODE_PERMISSION_DENIED, FILE_UNREADABLE
+   */
+  readTail?(path: string, maxBytes: number): Promise<string | undefined>;
+
+  /**
    * Writes atomically: a reader sees the former content or the new one, never a part. What was written is read back and compared.
    * Missing parent directories are made with mode 0700.
    * @throws FILE_CHANGED, NODE_DISK_FULL, NODE_PERMISSION_DENIED, NODE_UNREACHABLE

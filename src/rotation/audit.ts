@@ -1,9 +1,11 @@
 // The audit record: what a rotation did, who asked for it, what was seen as proof. JSON, no secrets; it is the workflow's result.
 import type { Decision } from './decisions.ts';
 import type { KeyringEntry } from './keyring.ts';
+import type { LegacyTokenReport } from './legacy-token-report.ts';
 import type { Phase } from './phase.ts';
 import type { PlannedWaits } from './plan.ts';
 import type { ProbeCounts } from './probe-counts.ts';
+import type { SlowClientReport } from './slow-clients.ts';
 
 export type Outcome =
   | 'completed'
@@ -22,6 +24,8 @@ export interface AuditStep {
   readonly proof: string;
   /** ms in which the node's component was restarting, where one was. */
   readonly restartMs?: number;
+  /** Of the key's staging: what encrypted it at rest, e.g. `transit/keyturn:v3`. */
+  readonly wrappingKeyId?: string;
 }
 
 export interface AuditWait {
@@ -75,6 +79,10 @@ export interface AuditRecord {
   readonly decisions: readonly AuditDecision[];
   readonly holds: readonly AuditHold[];
   readonly probes: ProbeCounts | null;
+  /** As they were seen last: what was refreshed, what died and by whose word; null where nobody looked. */
+  readonly legacyTokens: LegacyTokenReport | null;
+  /** Who went on with tokens of the former key, as seen before Pruning; null where the rotation did not come so far. */
+  readonly slowClients: SlowClientReport | null;
   /** Warnings of Preflight, and why a run did not start. */
   readonly notes: readonly string[];
 }

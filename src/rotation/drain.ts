@@ -1,5 +1,6 @@
 // How long tokens of the former key can matter, computed from what was observed and shown with its arithmetic.
-import { formatDuration, SECOND_MS, MINUTE_MS, HOUR_MS, DAY_MS } from './duration.ts';
+import { formatDuration, SECOND_MS, MINUTE_MS, DAY_MS } from './duration.ts';
+import { KUBELET_DELAYS, KUBELET_MAX_AGE_MS, KUBELET_REFRESH_PERCENT, type WaitTerm } from './kubelet-refresh.ts';
 import type { TokenLifetimeFlags } from './observation.ts';
 
 /** How the wait of Draining is chosen. Durations in ms. */
@@ -10,12 +11,6 @@ export type DrainPolicy =
   | { readonly policy: 'expiry'; readonly boundMs?: number }
   /** So long; `allowShorter` is the recorded override for less than what `refreshing` computes. */
   | { readonly policy: 'fixed'; readonly durationMs: number; readonly allowShorter?: string };
-
-/** One summand of a wait. */
-export interface WaitTerm {
-  readonly what: string;
-  readonly ms: number;
-}
 
 export interface DrainComputation {
   readonly policy: DrainPolicy['policy'];
@@ -36,14 +31,6 @@ export type DrainRefusal = { readonly refused: string };
 const EXTENDED_TOKEN_MS = 365 * DAY_MS;
 /** The longest lifetime that the TokenRequest API grants (2^32 s): no wait need be longer. */
 const MAX_WAIT_MS = 2 ** 32 * SECOND_MS;
-/** Kubelet replaces a projected token at the latest at this age (pkg/kubelet/token maxTTL). */
-const KUBELET_MAX_AGE_MS = 24 * HOUR_MS;
-/** ... or at this part of its lifetime, whichever is first. */
-const KUBELET_REFRESH_PERCENT = 80;
-/** maxJitter of kubelet's token manager. */
-const KUBELET_JITTER_MS = 10_000;
-/** Kubelet's pod sync writes the file about a minute later, with its own jitter of half. */
-const KUBELET_SYNC_MS = 90_000;
 /** client-go reads the token file again after this. */
 const CLIENT_RELOAD_MS = MINUTE_MS;
 /** Clocks of nodes, API servers and relying parties may differ by this. */
@@ -75,8 +62,7 @@ function refreshingTerms(flags: TokenLifetimeFlags): readonly WaitTerm[] {
       : { what: 'kubelet replaces a token at the latest at this age', ms: KUBELET_MAX_AGE_MS };
   return [
     held,
-    { what: 'kubelet jitter', ms: KUBELET_JITTER_MS },
-    { what: 'kubelet sync until the file is written', ms: KUBELET_SYNC_MS },
+    ...KUBELET_DELAYS,
     { what: 'clients read the file again', ms: CLIENT_RELOAD_MS },
     { what: 'clock skew', ms: CLOCK_SKEW_MS },
   ];

@@ -1,6 +1,7 @@
 // What must be true before a step may start. Pure checks over observed facts, each named for what it demands.
 import { formatDuration } from './duration.ts';
 import type { KeyRef, Kid } from './key.ts';
+import { explainHold, fateOf, type LegacyTokenPolicies } from './legacy-tokens.ts';
 import type { ApiServerObservation, LegacyToken } from './observation.ts';
 
 /** A step's guards are evaluated anew each time it starts, on facts gathered then. */
@@ -34,6 +35,10 @@ export interface GuardFacts {
   readonly publicKids: readonly Kid[];
   readonly stagedKid: Kid | null;
   readonly legacyTokens: readonly LegacyToken[];
+  /** Since which day API servers note the use of legacy tokens; null where that is not known. */
+  readonly legacyTokensTrackedSince: string | null;
+  /** When Verifying was proven, ms since the epoch; null before. */
+  readonly verifiedAtMs: number | null;
   /** Ends of the two waits, ms since the epoch; null where the wait has not begun. */
   readonly relyingPartiesUntilMs: number | null;
   readonly drainUntilMs: number | null;
@@ -45,8 +50,7 @@ export interface GuardFacts {
 /** Recorded exceptions that an operator asked for. */
 export interface GuardPolicies {
   readonly allowSingleApiServer: boolean;
-  /** `keep`: legacy tokens of a key that is forgotten may die, as accepted by the operator. */
-  readonly legacyTokens: 'hold' | 'keep';
+  readonly legacyTokens: LegacyTokenPolicies;
 }
 
 export interface Violation {
@@ -202,16 +206,17 @@ const GUARDS: Readonly<Record<GuardName, Guard>> = {
   },
 };
 
-/** They never expire: no wait helps them. */
+/** They never expire: no wait helps them. On the way back one of the new key has just been minted for somebody: it holds whether it was used or not. */
 function noLegacyTokensOf(facts: GuardFacts, key: 'former' | 'next'): Omit<Violation, 'guard'> | null {
-  const left = facts.legacyTokens.filter(({ kid }) => kid === facts[key].kid);
-  if (left.length === 0 || facts.policies.legacyTokens === 'keep') return null;
-  const shown = left.slice(0, 5).map(({ namespace, name }) => `${namespace}/${name}`);
-  const more = left.length > shown.length ? ` and ${left.length - shown.length} more` : '';
-  return {
-    reason: `${left.length} legacy token Secret(s) are signed by the ${CALLED[key]} key and would die: ${shown.join(', ')}${more}`,
-    transient: false,
-  };
+  const { legacyTokens, policies, legacyTokensTrackedSince: trackedSince } = facts;
+  // A bare word comes from a run that began before uses were looked at: there each one holds.
+  const looksAtUse = key === 'former' && typeof policies.legacyTokens !== 'string';
+  const use = { switchedAtMs: looksAtUse ? facts.verifiedAtMs : null, trackedSince };
+  const holding = legacyTokens
+    .filter(({ kid }) => kid === facts[key].kid)
+    .filter((token) => fateOf(token, policies.legacyTokens, use) === 'holds');
+  if (holding.length === 0) return null;
+  return { reason: explainHold(holding, legacyTokens, CALLED[key]), transient: false };
 }
 
 function waitIsOver(why: string, nowMs: number, untilMs: number | null): Omit<Violation, 'guard'> | null {

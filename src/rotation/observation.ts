@@ -47,6 +47,17 @@ export interface TokenLifetimeFlags {
   readonly extendTokenExpiration: boolean;
 }
 
+/** An object that names a Secret. */
+export interface SecretReference {
+  /** `Deployment`, `Pod`, `ServiceAccount`, ...; for a pod of a workload, the workload. */
+  readonly kind: string;
+  readonly name: string;
+  /** `volume` (also projected), `env` (also envFrom), or the ServiceAccount's or pod's field. */
+  readonly how: 'volume' | 'env' | 'imagePullSecrets' | 'secrets';
+  /** A pod that has it exists now; false for a pod template and a ServiceAccount. */
+  readonly running: boolean;
+}
+
 /** A Secret of type `kubernetes.io/service-account-token`. */
 export interface LegacyToken {
   readonly namespace: string;
@@ -54,6 +65,25 @@ export interface LegacyToken {
   readonly kid: Kid;
   /** Label `kubernetes.io/legacy-token-last-used`, a date; null where never. */
   readonly lastUsed: string | null;
+  /** Whose token it is. */
+  readonly serviceAccount: string;
+  /** The Secret cannot be changed. */
+  readonly immutable: boolean;
+  /** Name of the Secret that Keyturn made this one for; null where it is none of Keyturn's. */
+  readonly successorOf: string | null;
+  /** The rotation that made this Secret, or had its token minted anew; null where none did. */
+  readonly rotationId: string | null;
+  /** Who names it; null where that was not looked up or is not known. */
+  readonly references: readonly SecretReference[] | null;
+}
+
+/** The legacy tokens of a cluster, and how far what is known of them goes. */
+export interface LegacyTokens {
+  readonly tokens: readonly LegacyToken[];
+  /** Since which day API servers note uses; null where they do not, or where Keyturn may not read it. */
+  readonly trackedSince: string | null;
+  /** Why it is not known who mounts them; null where it is. */
+  readonly referencesUnknown: string | null;
 }
 
 /** What a platform sees of its control plane. */

@@ -3,8 +3,12 @@ import type { Capabilities } from './capabilities.ts';
 import { drainSummary, type DrainComputation } from './drain.ts';
 import { formatDuration } from './duration.ts';
 import type { GuardName } from './guards.ts';
+import type { RefreshWait } from './kubelet-refresh.ts';
+import type { LegacyTokenReport } from './legacy-token-report.ts';
 import type { Phase } from './phase.ts';
+import { probePodSteps, type ProbePodPlan } from './probe-pod-plan.ts';
 import { releaseBeforeWaits } from './release-nodes.ts';
+import { titleOf, type WorkloadName } from './workload.ts';
 
 /** What can be done to all of a cluster in one step. */
 export type ClusterActionType =
@@ -14,7 +18,13 @@ export type ClusterActionType =
   | 'publishKey'
   | 'withdrawKey'
   | 'verify'
+  | 'startProbePod'
+  | 'removeProbePod'
+  | 'verifyWithPod'
+  | 'provePodRefresh'
   | 'refresh'
+  | 'restoreLegacyTokens'
+  | 'settleLegacyTokens'
   | 'pruneKey'
   | 'republishFormer'
   | 'retire';
@@ -32,12 +42,16 @@ export type NodeActionType =
   | 'untrust'
   | 'settleControllerManager';
 
-/** Waits take no worker: they are durable timers. `drainNext` is part of a roll back: the drain of the new key's tokens. */
-export type WaitType = 'relyingParties' | 'drain' | 'drainNext';
+/**
+ * Waits take no worker: they are durable timers. `drainNext` is part of a roll back: the drain of the new key's tokens; `kubelet` is over at
+ * once where the probe pod's token is one of the new key already.
+ */
+export type WaitType = 'relyingParties' | 'drain' | 'drainNext' | 'kubelet';
 
 export type Action =
   | { readonly type: ClusterActionType }
   | { readonly type: NodeActionType; readonly node: string }
+  | { readonly type: 'restartWorkload'; readonly workload: WorkloadName }
   | { readonly type: 'wait'; readonly wait: WaitType };
 
 /** What takes a step back. */
@@ -60,10 +74,12 @@ export interface Step {
   readonly undo: Undo | null;
 }
 
-/** The two waits, with their length and why. ms. */
+/** The waits, with their length and why. ms. */
 export interface PlannedWaits {
   readonly relyingParties: { readonly ms: number; readonly explanation: string };
   readonly drain: DrainComputation;
+  /** Where a probe pod is to be shown with a refreshed token. */
+  readonly kubelet?: RefreshWait;
 }
 
 export interface Plan {
@@ -76,6 +92,8 @@ export interface Plan {
   /** From this phase on there is no way back. */
   readonly pointOfNoReturn: Phase;
   readonly steps: readonly Step[];
+  /** As Preflight saw them; absent in plans of before this was looked for. */
+  readonly legacyTokens?: LegacyTokenReport;
 }
 
 export interface PlanInput {
@@ -84,6 +102,11 @@ export interface PlanInput {
   readonly nodes: readonly string[];
   readonly relyingPartyCacheMs: number;
   readonly drain: DrainComputation;
+  /** Null where none is configured. */
+  readonly probePod: ProbePodPlan | null;
+  /** Restarted in Refreshing, one after the other. Default: none. */
+  readonly restarts?: readonly WorkloadName[];
+  readonly legacyTokens?: LegacyTokenReport;
 }
 
 /**
@@ -93,6 +116,7 @@ export interface PlanInput {
  */
 export function makePlan(input: PlanInput): Plan {
   const { nodes } = input;
+  const probePod = probePodSteps(input.probePod);
   const onEachNode = (make: (node: string) => Step): Step[] => nodes.map(make);
 
   const steps: Step[] = [
@@ -116,6 +140,7 @@ export function makePlan(input: PlanInput): Plan {
       guards: [],
       undo: { action: { type: 'removeBackUp', node }, guards: [], summary: `Remove the back-up on ${node}` },
     })),
+    ...probePod.staging,
     {
       id: 'publish-key',
       phase: 'Publishing',
@@ -182,20 +207,36 @@ export function makePlan(input: PlanInput): Plan {
       guards: ['everyoneSignsWithNext', 'nextIsPublic'],
       undo: null,
     },
+    ...probePod.verifying,
     {
       id: 'refresh',
       phase: 'Refreshing',
-      summary: 'Look for legacy tokens of the former key',
+      summary: 'Look for legacy tokens of the former key, and make successors where that is the policy',
       action: { type: 'refresh' },
-      guards: [],
-      undo: null,
+      guards: ['everyoneSignsWithNext'],
+      undo: {
+        action: { type: 'restoreLegacyTokens' },
+        guards: ['nobodySignsWithNext'],
+        summary: 'Remove second Secrets that nobody uses; have the former key sign again what was refreshed in place',
+      },
     },
+    ...probePod.refreshing,
+    ...(input.restarts ?? []).map(restartStep),
     {
       id: 'drain',
       phase: 'Draining',
       summary: drainSummary(input.drain),
       action: { type: 'wait', wait: 'drain' },
       guards: [],
+      undo: null,
+    },
+    {
+      id: 'settle-legacy-tokens',
+      phase: 'Draining',
+      summary: 'Look whether anybody still needs a token of the former key',
+      action: { type: 'settleLegacyTokens' },
+      guards: ['drained', 'everyoneSignsWithNext'],
+      // What it has minted anew is restored with what Refreshing has.
       undo: null,
     },
     {
@@ -247,6 +288,7 @@ export function makePlan(input: PlanInput): Plan {
         explanation: `relying parties may hold the JWKS for ${formatDuration(input.relyingPartyCacheMs)} (policies.relyingPartyCache)`,
       },
       drain: input.drain,
+      ...probePod.waits,
     },
     probed: [
       ['Publishing', 'Refreshing'],
@@ -254,6 +296,20 @@ export function makePlan(input: PlanInput): Plan {
     ],
     pointOfNoReturn: 'Untrusting',
     steps: input.capabilities.nodeAgents === true ? withReleases(steps) : steps,
+    ...(input.legacyTokens === undefined ? {} : { legacyTokens: input.legacyTokens }),
+  };
+}
+
+/** Its pods come back with tokens of the new key, and reload what they read from Secrets. */
+function restartStep(workload: WorkloadName): Step {
+  const { namespace, kind, name } = workload;
+  return {
+    id: `restart/${namespace}/${kind.toLowerCase()}/${name}`,
+    phase: 'Refreshing',
+    summary: `Restart ${titleOf(workload)} and wait for its rollout`,
+    action: { type: 'restartWorkload', workload },
+    guards: ['everyoneSignsWithNext'],
+    undo: null,
   };
 }
 

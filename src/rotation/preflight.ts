@@ -2,6 +2,7 @@
 import { apiServersDisagree } from './disagreement.ts';
 import type { DrainComputation, DrainRefusal } from './drain.ts';
 import { formatDuration, MINUTE_MS } from './duration.ts';
+import type { LegacyTokenReport } from './legacy-token-report.ts';
 import type { KeyAlgorithm, KeyRef, Kid } from './key.ts';
 import type { ControlPlaneObservation, Problem } from './observation.ts';
 import { isUnfinished, type RotationRecord } from './record.ts';
@@ -34,6 +35,8 @@ export interface PreflightFacts {
   readonly refusedBy: readonly string[];
   readonly drain: DrainComputation | DrainRefusal;
   readonly allowSingleApiServer: boolean;
+  /** Null where they could not be looked for. */
+  readonly legacyTokens: LegacyTokenReport | null;
 }
 
 type Check = (facts: PreflightFacts) => readonly Problem[];

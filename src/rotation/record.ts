@@ -1,6 +1,7 @@
 // What a rotation must remember outside of its own history, so that another run can take it up. Lives in the cluster's Lease.
 import type { KeyRef, PublicKey } from './key.ts';
 import type { NodeLayout } from './observation.ts';
+import type { StaleTokenBaseline } from './slow-clients.ts';
 
 /** Moments from which waits are counted. RFC 3339; absent until they came. */
 export interface Milestones {
@@ -23,6 +24,13 @@ export interface FormerTimes {
   readonly rotationEndedAt?: string;
 }
 
+export interface ProbePodRecord {
+  /** A pod of the same name with another uid is another pod. */
+  readonly uid: string;
+  /** RFC 3339; from here on the pod is not needed any more. */
+  readonly refreshedAt?: string;
+}
+
 export interface RotationRecord {
   readonly rotationId: string;
   /** Counts the cluster's keys: the first key that Keyturn brings is 2, its predecessor 1. */
@@ -31,10 +39,16 @@ export interface RotationRecord {
   /** With its public half, so that it can be published again. */
   readonly former: PublicKey;
   readonly next: KeyRef;
+  /** Of what encrypted the new private key at rest when it was staged; absent where the key store encrypts nothing. */
+  readonly wrappingKeyId?: string;
   /** As they were before the rotation changed anything. */
   readonly layouts: readonly NodeLayout[];
   readonly milestones: Milestones;
+  /** The pod whose token kubelet is to refresh; absent until it was seen with a token of the former key. */
+  readonly probePod?: ProbePodRecord;
   readonly formerTimes?: FormerTimes;
+  /** Where the count of stale tokens begins: at Refreshing, or where an operator was told of them last. */
+  readonly staleTokens?: StaleTokenBaseline;
   /** Present once the rotation has ended: such a record is history, not something to take up. */
   readonly ended?: { readonly at: string; readonly outcome: 'completed' | 'rolled-back' };
 }

@@ -1,7 +1,7 @@
 // The way back: the plan's own undo steps in reverse order, with a wait where tokens of the new key are about.
 import { formatDuration } from './duration.ts';
 import type { Phase } from './phase.ts';
-import type { Plan, Undo } from './plan.ts';
+import type { Plan, Step, Undo } from './plan.ts';
 import { releaseBeforeWaits } from './release-nodes.ts';
 
 export interface UndoStep extends Undo {
@@ -18,9 +18,11 @@ export interface UndoStep extends Undo {
  * 2. Once an API server has signed with the new key, its tokens must stay valid after the signer is back (invariant 1): before anyone
  *    forgets the new key, the drain is waited out. Where nothing was signed there is nothing to drain.
  * 3. Where the plan removes agents from the nodes before its waits, these waits are no exception.
+ * 4. Controller managers mint legacy tokens with the former key only once they have it again: what Refreshing did is taken back after
+ *    Signing, and before anyone forgets the new key.
  */
 export function rollBackSteps(plan: Plan, started: ReadonlySet<string>): readonly UndoStep[] {
-  const toUndo = plan.steps.filter(({ id }) => started.has(id)).toReversed();
+  const toUndo = refreshingAfterSigning(plan.steps.filter(({ id }) => started.has(id)).toReversed());
   const signed = toUndo.some(({ action }) => action.type === 'sign');
   const firstSigner = toUndo.find(({ phase }) => phase === 'Signing');
   const firstTrust = toUndo.find(({ action }) => action.type === 'trust');
@@ -45,6 +47,13 @@ function releaseNodes({ id, phase }: UndoStep): UndoStep {
     action: { type: 'releaseNodes' },
     guards: [],
   };
+}
+
+function refreshingAfterSigning(steps: readonly Step[]): readonly Step[] {
+  const refreshing = steps.filter(({ phase }) => phase === 'Refreshing');
+  const others = steps.filter(({ phase }) => phase !== 'Refreshing');
+  const signed = others.findLastIndex(({ phase }) => phase === 'Signing');
+  return [...others.slice(0, signed + 1), ...refreshing, ...others.slice(signed + 1)];
 }
 
 /** It is over already unless the former key was published again, or a run is taken up that had just begun to publish. */

@@ -1,5 +1,7 @@
 // A rotation's status as the short markdown that the Temporal UI shows as current details.
+import { summarizeLegacyTokens } from './legacy-token-report.ts';
 import { PHASES, type Phase } from './phase.ts';
+import { describeSlowClients } from './slow-clients.ts';
 import type { RotationStatus, StepState, StepStatus } from './status.ts';
 
 /** Failures may tell a lot; the whole message stands in the status. */
@@ -14,6 +16,7 @@ export function statusTable(status: RotationStatus): string {
     lines.push(`Held at \`${status.held.step}\` since ${status.held.since}: ${shorten(status.held.message)}`, '');
   if (status.wait)
     lines.push(`Waiting: ${status.wait.reason}${status.wait.until ? ` (until ${status.wait.until})` : ''}`, '');
+  for (const line of needsOfFormerKey(status)) lines.push(line, '');
   if (status.possible.length > 0) lines.push(`Possible now: ${status.possible.join(', ')}`, '');
   lines.push('| phase | steps |', '|---|---|');
   for (const phase of PHASES) {
@@ -24,6 +27,20 @@ export function statusTable(status: RotationStatus): string {
   // In this order: the Temporal UI leaves no room between columns.
   for (const key of status.keys) lines.push(`| ${key.role} | \`${key.kid}\` (version ${key.version}) |`);
   return lines.join('\n');
+}
+
+/** Who still needs the former key, as far as a step has looked. */
+export function needsOfFormerKey({ legacyTokens, slowClients }: Pick<RotationStatus, 'legacyTokens' | 'slowClients'>) {
+  return [
+    ...(legacyTokens && legacyTokens.secrets.length > 0
+      ? [shorten(capitalized(summarizeLegacyTokens(legacyTokens)))]
+      : []),
+    ...(slowClients ? [shorten(capitalized(describeSlowClients(slowClients)))] : []),
+  ];
+}
+
+function capitalized(sentence: string): string {
+  return sentence.charAt(0).toUpperCase() + sentence.slice(1);
 }
 
 function phaseCell(phase: Phase, steps: readonly StepStatus[], status: RotationStatus): string {

@@ -1,8 +1,10 @@
 // What can be seen of a rotation while it runs.
 import type { Decision, RunState } from './decisions.ts';
 import type { KeyringEntry } from './keyring.ts';
+import type { LegacyTokenReport } from './legacy-token-report.ts';
 import type { Phase } from './phase.ts';
 import type { PlannedWaits } from './plan.ts';
+import type { SlowClientReport } from './slow-clients.ts';
 
 export type StepState = 'todo' | 'running' | 'done' | 'undone';
 
@@ -53,6 +55,9 @@ export interface RotationStatus {
   readonly waits: PlannedWaits | null;
   readonly possible: readonly Decision[];
   readonly gkectl: GkectlStatus | null;
+  /** As they were seen last. */
+  readonly legacyTokens: LegacyTokenReport | null;
+  readonly slowClients: SlowClientReport | null;
 }
 
 /** gkectl's shape of a keyring. `trusted`: versions that every API server trusts, or is being taught to. */

@@ -23,10 +23,13 @@ export function stepsPerhapsStarted(plan: Plan, milestones: Milestones): readonl
   return plan.steps.filter(({ phase }) => comparePhases(phase, last) <= 0).map(({ id }) => id);
 }
 
-/** Nothing is trusted before it is public, and nothing is pruned before everyone signs with the new key. */
+/**
+ * Nothing is trusted before it is public, and nothing is pruned before everyone signs with the new key. A roll back that died may have taken
+ * that proof back, but not yet what came of it in Refreshing.
+ */
 function lastPossiblePhase({ publishedAt, verifiedAt }: Milestones): Phase {
   if (verifiedAt !== undefined) return 'Pruning';
-  return publishedAt === undefined ? 'Publishing' : 'Signing';
+  return publishedAt === undefined ? 'Publishing' : 'Refreshing';
 }
 
 function lastProvenPhase(milestones: Milestones): Phase | null {

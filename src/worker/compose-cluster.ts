@@ -1,25 +1,27 @@
 // The composition root of one cluster: the only place that picks adapters by what keyturn.yaml says.
 import path from 'node:path';
-import type { ClusterAdapters, ClusterPolicies, PublicIssuer } from '../activities/cluster-adapters.ts';
+import type { AuditLog, ClusterAdapters, ClusterPolicies, PublicIssuer } from '../activities/cluster-adapters.ts';
 import { FormerTokens } from '../activities/former-tokens.ts';
 import { KubeApiServer } from '../api-servers/api-server.ts';
 import { KubeCluster } from '../api-servers/cluster.ts';
 import { createComponentProbe } from '../api-servers/component-probe.ts';
 import { KubeClient } from '../api-servers/kube-client.ts';
 import { loadKubeConfig } from '../api-servers/kube-config.ts';
+import { KubeLegacySecrets } from '../api-servers/legacy-secrets.ts';
+import { readStaleTokenCount } from '../api-servers/stale-tokens.ts';
+import { restartWorkload } from '../api-servers/workload-restart.ts';
 import { LeaseLock } from '../cluster-lock/lease.ts';
 import type { LoadedConfig } from '../config/load.ts';
 import type { ClusterConfig, NodeConfig } from '../config/schema.ts';
-import { BringYourOwnKeyStore } from '../key-stores/bring-your-own.ts';
-import { EncryptedFileKeyStore } from '../key-stores/encrypted-file.ts';
-import type { KeyStore } from '../key-stores/port.ts';
 import { StaticPodPlatform } from '../platforms/static-pod/static-pod.ts';
 import { AzureBlobPublisher, type AzureCredentials } from '../publishers/azure-blob.ts';
 import type { JwksPublisher } from '../publishers/port.ts';
 import { createTrustingFetch } from '../publishers/trusting-fetch.ts';
 import type { DrainPolicy } from '../rotation/drain.ts';
-import type { KeyAlgorithm } from '../rotation/key.ts';
+import { composeKeyStore, newKeyAlgOf } from './compose-key-store.ts';
 import { composeNodes } from './compose-nodes.ts';
+import { composeProbePods } from './compose-probe-pods.ts';
+import { rulesOf } from '../rotation/legacy-tokens.ts';
 import { readSecret, readTextFile } from './read-secret.ts';
 
 /**
@@ -40,7 +42,7 @@ export async function composeCluster(
   const composed = await composeNodes(cluster, kubeConfig, resolve, access);
   const nodes = composed.nodes.map(({ config: node, files, manifestsDirectory, url }) => {
     const apiServer = new KubeApiServer({ node: node.name, client: client.at(url), probe });
-    return { name: node.name, files, apiServer, manifestsDirectory, ...controllerManagerOf(node) };
+    return { name: node.name, files, apiServer, manifestsDirectory, url, ...controllerManagerOf(node) };
   });
 
   function controllerManagerOf({ controllerManager }: NodeConfig) {
@@ -67,14 +69,32 @@ export async function composeCluster(
       client,
       namespace: platform.namespace,
       probeServiceAccount: platform.probeServiceAccount,
+      restarts: cluster.policies.restartWorkloads,
     }),
+    legacySecrets: new KubeLegacySecrets({ client }),
+    slowClients: {
+      staleTokenCounts: () => Promise.all(nodes.map(({ name, url }) => readStaleTokenCount(name, client.at(url)))),
+      auditLogs: auditLogsOf(platform.nodes, nodes),
+      restart: (workload, options) => restartWorkload(client, workload, options),
+    },
     lock: new LeaseLock({ client, namespace: platform.namespace, cluster: cluster.name }),
     publisher: await createPublisher(cluster, ca, resolve),
     publicIssuer: publicIssuerOf(cluster, ca),
-    keyStore: createKeyStore(cluster, resolve),
+    keyStore: await composeKeyStore(config, cluster),
     newKeyAlg: newKeyAlgOf(cluster),
     formerTokens: new FormerTokens(),
+    probePods: composeProbePods(cluster, kubeConfig),
   };
+}
+
+function auditLogsOf(
+  configured: readonly NodeConfig[],
+  nodes: readonly Pick<AuditLog, 'files'>[],
+): readonly AuditLog[] {
+  return configured.flatMap(({ name, auditLog }, index) => {
+    const files = nodes[index]?.files;
+    return auditLog === undefined || files === undefined ? [] : [{ node: name, path: auditLog, files }];
+  });
 }
 
 function publicIssuerOf({ issuer, publisher }: ClusterConfig, ca: string | undefined): PublicIssuer {
@@ -112,47 +132,20 @@ async function readCredentials(
   return { connectionString: await readSecret(credentials.connectionString, resolve) };
 }
 
-function createKeyStore({ keyStore }: ClusterConfig, resolve: (file: string) => string): KeyStore {
-  if (keyStore.type === 'bring-your-own') {
-    const { privateKeyFile, publicKeyFile } = keyStore;
-    return new BringYourOwnKeyStore({
-      privateKeyFile: resolve(privateKeyFile),
-      ...(publicKeyFile === undefined ? {} : { publicKeyFile: resolve(publicKeyFile) }),
-    });
-  }
-  const { wrappingKey, keyType } = keyStore;
-  return new EncryptedFileKeyStore({
-    directory: resolve(keyStore.directory),
-    wrappingKey: 'file' in wrappingKey ? { file: resolve(wrappingKey.file) } : wrappingKey,
-    keyType,
-  });
-}
-
-/** Null where the user brings the key: its algorithm is in its file. */
-function newKeyAlgOf({ keyStore }: ClusterConfig): KeyAlgorithm | null {
-  if (keyStore.type === 'bring-your-own') return null;
-  const algorithms = {
-    'rsa-2048': 'RS256',
-    'rsa-3072': 'RS256',
-    'rsa-4096': 'RS256',
-    'ec-p256': 'ES256',
-    'ec-p384': 'ES384',
-    'ec-p521': 'ES512',
-  } as const;
-  return algorithms[keyStore.keyType];
-}
-
 function policiesOf({ policies }: ClusterConfig): ClusterPolicies {
   return {
     relyingPartyCacheMs: policies.relyingPartyCache,
     drain: drainPolicyOf(policies.drain),
     allowSingleApiServer: policies.allowSingleApiServer,
-    legacyTokens: policies.legacyTokens,
+    legacyTokens: rulesOf(policies.legacyTokens),
     gates: policies.gates,
     discovery: policies.discovery,
     backUps: policies.backUps,
     probeIntervalMs: policies.probeInterval,
     probeReloadMs: policies.probeReload,
+    slowClients: policies.slowClients,
+    restartWorkloads: policies.restartWorkloads,
+    restartTimeoutMs: policies.restartTimeout,
   };
 }
 

@@ -9,6 +9,8 @@ import type { NodeAgents } from '../nodes/port.ts';
 import { composePodAccess } from './compose-nodes.ts';
 import type { LoadedConfig } from '../config/load.ts';
 import type { ClusterConfig } from '../config/schema.ts';
+import type { ProbePods } from '../probe-pods/port.ts';
+import { composeProbePods } from './compose-probe-pods.ts';
 
 export interface ClusterState {
   readonly lock: Pick<ClusterLock, 'read'>;
@@ -16,6 +18,8 @@ export interface ClusterState {
   leftovers(): Promise<readonly string[]>;
   /** Null where nodes are reached without any. */
   readonly nodeAgents: Pick<NodeAgents, 'present'> | null;
+  /** Null where none is configured. */
+  readonly probePods: ProbePods | null;
 }
 
 /** @throws FILE_UNREADABLE and what else speaks against the kubeconfig; no server is asked */
@@ -30,5 +34,6 @@ export async function composeReads(config: LoadedConfig, cluster: ClusterConfig)
     lock: new LeaseLock({ client, namespace, cluster: name }),
     leftovers: () => reads.leftovers(),
     nodeAgents: composePodAccess(cluster, kubeConfig, 'read-only')?.agents ?? null,
+    probePods: composeProbePods(cluster, kubeConfig),
   };
 }

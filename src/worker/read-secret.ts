@@ -1,6 +1,6 @@
 // Secrets and files that keyturn.yaml names: read by the worker, never kept in the configuration.
 import { readFile } from 'node:fs/promises';
-import type { SecretSource } from '../config/schema.ts';
+import type { SecretSource } from '../config/fields.ts';
 import { KeyturnError } from '../errors.ts';
 
 /**

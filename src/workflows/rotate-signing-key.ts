@@ -50,6 +50,8 @@ export async function rotateSigningKey(request?: RotationInput | null): Promise<
     plannedWaits: rotation.standing.plan.waits,
     decisions: rotation.operator.decisions,
     probes: rotation.probes.counts,
+    legacyTokens: rotation.standing.legacyTokens,
+    slowClients: rotation.standing.slowClients,
     notes: preflight.warnings,
   }));
 }
@@ -95,6 +97,8 @@ function statusWithoutPlan(cluster: string, state: 'preflight' | 'ended'): Rotat
     waits: null,
     possible: [],
     gkectl: null,
+    legacyTokens: null,
+    slowClients: null,
   };
 }
 
@@ -115,6 +119,8 @@ function notStarted(
     plannedWaits: null,
     decisions: [],
     probes: null,
+    legacyTokens: null,
+    slowClients: null,
   };
 }
 

@@ -162,9 +162,11 @@ export class RotationRun {
     const input = this.inputOf(step, 'node' in action ? action.node : null);
     const result = await activities[action.type].executeWithOptions({ summary: step.summary }, [input]);
     if (result.next !== undefined) this.standing.next = result.next;
+    this.standing.learn(result);
     if (action.type === 'publishKey' || action.type === 'republishFormer')
       this.clock.begin('relyingParties', result.at);
     if (action.type === 'verify') this.clock.begin('drain', result.at);
+    if (result.podTokenSince !== undefined) this.clock.begin('kubelet', result.podTokenSince);
     this.journal.did(step, startedAt, result);
     return null;
   }
@@ -285,8 +287,19 @@ export class RotationRun {
     return { state, cluster, rotationId, phase, reason, possible: possibleDecisions(this.standing.situation()) };
   }
 
-  private inputOf({ guards }: Step | UndoStep, node: string | null): StepInput {
+  private inputOf({ action, guards }: Step | UndoStep, node: string | null): StepInput {
     const { cluster, rotationId, former, keyVersion, policies } = this.ready;
-    return { cluster, rotationId, former, keyVersion, node, guards, waitEnds: this.clock.ends(), policies };
+    const restarted = 'workload' in action ? { workload: action.workload } : {};
+    return {
+      cluster,
+      rotationId,
+      former,
+      keyVersion,
+      node,
+      ...restarted,
+      guards,
+      waitEnds: this.clock.ends(),
+      policies,
+    };
   }
 }

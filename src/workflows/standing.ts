@@ -1,10 +1,13 @@
 // Where a run stands: the one place that status, decisions and the UI's current details are read from.
 import { setCurrentDetails } from '@temporalio/workflow';
+import type { StepResult } from '../activities/contract.ts';
 import { possibleDecisions, type RunState, type Situation } from '../rotation/decisions.ts';
 import type { KeyRef } from '../rotation/key.ts';
 import { keyringOf, type KeyringEntry } from '../rotation/keyring.ts';
+import type { LegacyTokenReport } from '../rotation/legacy-token-report.ts';
 import type { Phase } from '../rotation/phase.ts';
 import type { Plan, WaitType } from '../rotation/plan.ts';
+import type { SlowClientReport } from '../rotation/slow-clients.ts';
 import { statusTable } from '../rotation/status-table.ts';
 import {
   toGkectlStatus,
@@ -34,6 +37,8 @@ export class Standing {
   canRollBack = true;
   rollingBack = false;
   plan: Plan;
+  legacyTokens: LegacyTokenReport | null;
+  slowClients: SlowClientReport | null = null;
   readonly done: Set<string>;
   readonly undone = new Set<string>();
   private readonly identity: RunIdentity;
@@ -41,6 +46,7 @@ export class Standing {
   constructor(identity: RunIdentity, plan: Plan, done: readonly string[]) {
     this.identity = identity;
     this.plan = plan;
+    this.legacyTokens = plan.legacyTokens ?? null;
     this.done = new Set(done);
   }
 
@@ -48,6 +54,12 @@ export class Standing {
     this.stepId = step.id;
     this.phase = step.phase;
     this.resume();
+  }
+
+  /** What a step saw of those who still need the former key. */
+  learn({ legacyTokenReport, slowClients }: Pick<StepResult, 'legacyTokenReport' | 'slowClients'>): void {
+    this.legacyTokens = legacyTokenReport ?? this.legacyTokens;
+    this.slowClients = slowClients ?? this.slowClients;
   }
 
   /** Going on, forward or back. */
@@ -108,6 +120,8 @@ export class Standing {
       waits: this.plan.waits,
       possible: possibleDecisions(this.situation()),
       gkectl: toGkectlStatus(keys, this.state === 'ended' && !this.rollingBack),
+      legacyTokens: this.legacyTokens,
+      slowClients: this.slowClients,
     };
   }
 

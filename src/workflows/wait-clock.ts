@@ -28,7 +28,7 @@ export class WaitClock {
 
   ends(): WaitEnds {
     const ends: Partial<Record<WaitType, string>> = {};
-    for (const type of ['relyingParties', 'drain', 'drainNext'] as const) {
+    for (const type of ['relyingParties', 'drain', 'drainNext', 'kubelet'] as const) {
       const end = this.end(type);
       if (end !== null) ends[type] = end;
     }
@@ -37,15 +37,23 @@ export class WaitClock {
 
   /** The arithmetic. */
   explain(type: WaitType): string {
-    return type === 'relyingParties' ? this.waits.relyingParties.explanation : this.waits.drain.explanation;
+    return this.planned(type).explanation;
   }
 
   /** Why less than computed was accepted. */
   override(type: WaitType): string | undefined {
-    return type === 'relyingParties' ? undefined : this.waits.drain.override;
+    return type === 'drain' || type === 'drainNext' ? this.waits.drain.override : undefined;
   }
 
   private lengthMs(type: WaitType): number {
-    return type === 'relyingParties' ? this.waits.relyingParties.ms : this.waits.drain.totalMs;
+    return this.planned(type).ms;
+  }
+
+  private planned(type: WaitType): { readonly ms: number; readonly explanation: string } {
+    const { relyingParties, drain, kubelet } = this.waits;
+    if (type === 'relyingParties') return relyingParties;
+    // Only a plan with that wait begins it.
+    if (type === 'kubelet') return kubelet ?? { ms: 0, explanation: '' };
+    return { ms: drain.totalMs, explanation: drain.explanation };
   }
 }

@@ -2,7 +2,9 @@
 import { expect, test } from 'vitest';
 import type { RotationAnswer } from '../../src/cli/ask-rotation.ts';
 import { renderStatus } from '../../src/cli/render-status.ts';
+import { reportLegacyTokens } from '../../src/rotation/legacy-token-report.ts';
 import type { RotationStatus } from '../../src/rotation/status.ts';
+import { legacyToken } from '../rotation/observed-cluster.ts';
 
 const NOW_MS = Date.parse('2026-11-23T12:00:00Z');
 
@@ -25,6 +27,8 @@ const STATUS: RotationStatus = {
   waits: null,
   possible: ['pause', 'rollBack'],
   gkectl: null,
+  legacyTokens: null,
+  slowClients: null,
 };
 
 function render(status: Partial<RotationStatus>, answer: Partial<RotationAnswer> = {}): string {
@@ -56,6 +60,38 @@ test.for<[string, Partial<RotationStatus>, Partial<RotationAnswer>, string]>([
     {},
     { retrying: [{ activity: 'publishKey', attempt: 4, reason: 'the store does not answer' }] },
     'trying again: publishKey, attempt 4: the store does not answer',
+  ],
+  [
+    'who still needs the former key',
+    {
+      legacyTokens: reportLegacyTokens({
+        observed: {
+          tokens: [legacyToken('ci', 'old', { lastUsed: '2026-11-23' })],
+          trackedSince: '2026-01-01',
+          referencesUnknown: null,
+        },
+        policies: 'hold',
+        formerKid: 'old',
+        rotationId: 'abc',
+        switchedAtMs: NOW_MS,
+      }),
+    },
+    {},
+    'Legacy tokens: 1 keeps the former key (default/ci)',
+  ],
+  [
+    'clients that do not reload',
+    {
+      slowClients: {
+        since: '2026-11-23T12:00:00Z',
+        increases: [{ node: 'node-1', uses: 3, atLeast: false }],
+        auditLogs: [],
+        clients: [],
+        leftOut: 0,
+      },
+    },
+    {},
+    'Requests with tokens that their clients did not reload, since 2026-11-23T12:00:00Z: node-1 3',
   ],
 ])('tells %s', ([, status, answer, line]) => {
   expect(render(status, answer)).toContain(line);

@@ -43,6 +43,22 @@ describe('a small configuration', () => {
     });
   });
 
+  test('has rules for legacy tokens of a namespace and of one Secret', () => {
+    const legacyTokens =
+      '{ overrides: [{ namespace: ci, policy: refresh }, { namespace: ci, secret: a, policy: keep, reason: old }] }';
+    const { policies } = parseConfig(
+      `clusters:${cluster(`    policies: { legacyTokens: ${legacyTokens} }`)}`,
+      'keyturn.yaml',
+    ).clusters[0]!;
+    expect(policies.legacyTokens).toEqual({
+      default: 'hold',
+      overrides: [
+        { namespace: 'ci', policy: 'refresh' },
+        { namespace: 'ci', secret: 'a', policy: 'keep', reason: 'old' },
+      ],
+    });
+  });
+
   test('reads durations as ms', () => {
     const changes = '    policies: { relyingPartyCache: 1h30m, drain: { policy: fixed, duration: 2d } }';
     const { policies } = parseConfig(`clusters:${cluster(changes)}`, 'keyturn.yaml').clusters[0]!;
@@ -54,6 +70,24 @@ describe('refused, with the place and what to do', () => {
   test.for([
     ['a misspelt field', `clusters:${cluster('    polices: {}')}`, 'CONFIG_INVALID', 'polices'],
     ['no cluster', 'clusters: []', 'CONFIG_INVALID', 'clusters'],
+    [
+      'legacy tokens that may die without a reason',
+      `clusters:${cluster('    policies: { legacyTokens: { overrides: [{ namespace: ci, policy: keep }] } }')}`,
+      'CONFIG_INVALID',
+      'is needed where tokens may die',
+    ],
+    [
+      'two rules for the same legacy tokens',
+      `clusters:${cluster('    policies: { legacyTokens: { overrides: [{ namespace: ci, policy: hold }, { namespace: ci, policy: refresh }] } }')}`,
+      'CONFIG_INVALID',
+      'two are for the same Secrets',
+    ],
+    [
+      'a workload that is named twice',
+      `clusters:${cluster('    policies: { restartWorkloads: [&w { namespace: a, kind: Deployment, name: b }, *w] }')}`,
+      'CONFIG_INVALID',
+      'one is named twice',
+    ],
     [
       'a duration without a unit',
       `clusters:${cluster('    policies: { relyingPartyCache: "60" }')}`,

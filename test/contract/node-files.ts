@@ -96,6 +96,19 @@ export function nodeFilesContract(adapter: string, setUp: () => Promise<NodeFile
       expect((await node.files.read(at('large')))?.sha256).toBe(hash(content));
     });
 
+    test('reads the end of a file, where it can, without reading all of it', async (context: TestContext) => {
+      const { files } = node;
+      if (files.readTail === undefined) return context.skip('this adapter reads whole files only');
+      expect(await files.readTail(at('absent'), 10)).toBeUndefined();
+      await node.shell(`printf 'first\\nsecond\\nlast' > '${at('log')}'; : > '${at('empty')}'`);
+      expect(await files.readTail(at('log'), 4)).toBe('last');
+      expect(await files.readTail(at('log'), 1000)).toBe('first\nsecond\nlast');
+      expect(await files.readTail(at('empty'), 10)).toBe('');
+      await node.shell(`printf 'ä%s' '123' > '${at('log')}'`);
+      expect(await files.readTail(at('log'), 4)).toBe('\uFFFD123');
+      await expect(files.readTail(root, 10)).rejects.toMatchObject({ code: 'FILE_UNREADABLE' });
+    });
+
     test('makes missing directories, for the owner only', async () => {
       await node.files.write(at('a/b/file'), 'text', asUs());
       expect((await node.shell(`stat -c %a '${at('a')}' '${at('a/b')}'`)).trim().split('\n')).toEqual(['700', '700']);

@@ -4,6 +4,7 @@ import type { KeyStore, KeyType } from '../../src/key-stores/port.ts';
 import { generateKeyPair } from '../../src/keys/generate.ts';
 import type { SigningKey } from '../../src/keys/signing-key.ts';
 import type { Kid, PublicKey } from '../../src/rotation/key.ts';
+import type { Problem } from '../../src/rotation/observation.ts';
 
 export class MemoryKeyStore implements KeyStore {
   readonly description = 'memory';
@@ -40,5 +41,17 @@ export class MemoryKeyStore implements KeyStore {
   async discard(cluster: string, kid: Kid): Promise<void> {
     const key = await this.#keys.get(cluster);
     if (key?.kid === kid) this.#keys.delete(cluster);
+  }
+
+  async wrappingKeyId(): Promise<undefined> {
+    return undefined;
+  }
+
+  async rewrap(): Promise<undefined> {
+    return undefined;
+  }
+
+  async findProblems(): Promise<readonly Problem[]> {
+    return [];
   }
 }

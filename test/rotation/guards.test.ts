@@ -44,6 +44,11 @@ const HELD: readonly Case[] = [
       policies: { allowSingleApiServer: false, legacyTokens: 'keep' },
     },
   ],
+  [
+    'noLegacyTokensOfFormer',
+    'none was used since the switch',
+    { legacyTokens: [legacyToken('a', 'former-kid')], verifiedAtMs: Date.UTC(2026, 5, 2) },
+  ],
   ['noLegacyTokensOfNext', 'there are none of this key', { legacyTokens: [legacyToken('a', 'former-kid')] }],
 ];
 
@@ -87,13 +92,38 @@ const VIOLATED: readonly (readonly [...Case, reason: string])[] = [
     'noLegacyTokensOfFormer',
     'there are seven',
     { legacyTokens: [1, 2, 3, 4, 5, 6, 7].map((n) => legacyToken(`t${n}`, 'former-kid')) },
-    'default/t5 and 2 more',
+    '7 legacy token Secret(s) are signed by the former key and would die: default/t1 (no use noted; nothing mounts it), ',
+  ],
+  [
+    'noLegacyTokensOfFormer',
+    'one was used since the switch',
+    {
+      legacyTokens: [legacyToken('a', 'former-kid'), legacyToken('b', 'former-kid', { lastUsed: '2026-06-03' })],
+      verifiedAtMs: Date.UTC(2026, 5, 2, 12),
+    },
+    '1 legacy token Secret(s) are signed by the former key and would die: default/b (last used 2026-06-03; nothing',
+  ],
+  [
+    'noLegacyTokensOfFormer',
+    'one was not used, but the run began before that was looked at',
+    {
+      legacyTokens: [legacyToken('a', 'former-kid')],
+      verifiedAtMs: Date.UTC(2026, 5, 2),
+      policies: { allowSingleApiServer: false, legacyTokens: 'hold' },
+    },
+    'default/a',
+  ],
+  [
+    'noLegacyTokensOfNext',
+    'a controller manager made one that was not used yet',
+    { legacyTokens: [legacyToken('new', 'next-kid')], verifiedAtMs: Date.UTC(2026, 5, 2) },
+    'default/new',
   ],
   [
     'noLegacyTokensOfNext',
     'a controller manager made one',
     { legacyTokens: [legacyToken('ci', 'next-kid')] },
-    'signed by the new key and would die: default/ci',
+    'signed by the new key and would die: default/ci (no use noted; nothing mounts it)',
   ],
 ];
 

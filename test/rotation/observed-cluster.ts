@@ -4,6 +4,7 @@ import type { GuardFacts } from '../../src/rotation/guards.ts';
 import type { KeyRef, PublicKey } from '../../src/rotation/key.ts';
 import type { ApiServerObservation, LegacyToken, TokenLifetimeFlags } from '../../src/rotation/observation.ts';
 import { makePlan, type Plan } from '../../src/rotation/plan.ts';
+import type { ProbePodPlan } from '../../src/rotation/probe-pod-plan.ts';
 import type { RotationRecord } from '../../src/rotation/record.ts';
 
 export const FORMER: PublicKey = { kid: 'former-kid', alg: 'RS256', publicPem: 'former pem\n' };
@@ -26,12 +27,14 @@ export function planOf(
   nodes: readonly string[] = NODES,
   drain = drainOf({ policy: 'refreshing' }),
   relyingPartyCacheMs = 3_600_000,
+  probePod: ProbePodPlan | null = null,
 ): Plan {
   return makePlan({
     capabilities: { ordering: 'staged', rollBack: true },
     nodes,
     relyingPartyCacheMs,
     drain,
+    probePod,
   });
 }
 
@@ -53,8 +56,19 @@ export function apiServers(change: Partial<ApiServerObservation> = {}): readonly
   return NODES.map((node) => apiServer(node, change));
 }
 
-export function legacyToken(name: string, kid: string): LegacyToken {
-  return { namespace: 'default', name, kid, lastUsed: null };
+export function legacyToken(name: string, kid: string, change: Partial<LegacyToken> = {}): LegacyToken {
+  return {
+    namespace: 'default',
+    name,
+    kid,
+    lastUsed: null,
+    serviceAccount: 'app',
+    immutable: false,
+    successorOf: null,
+    rotationId: null,
+    references: [],
+    ...change,
+  };
 }
 
 export function guardFacts(change: Partial<GuardFacts> = {}): GuardFacts {
@@ -67,10 +81,12 @@ export function guardFacts(change: Partial<GuardFacts> = {}): GuardFacts {
     publicKids: ['former-kid'],
     stagedKid: null,
     legacyTokens: [],
+    legacyTokensTrackedSince: '2020-01-01',
+    verifiedAtMs: null,
     relyingPartiesUntilMs: null,
     drainUntilMs: null,
     drainNextUntilMs: null,
-    policies: { allowSingleApiServer: false, legacyTokens: 'hold' },
+    policies: { allowSingleApiServer: false, legacyTokens: { default: 'hold', overrides: [] } },
     ...change,
   };
 }

@@ -1,9 +1,10 @@
 // Design invariants 1 and 2, after every step of every way through the plan that a rotation can take; and that this would be noticed.
 import { describe, expect, it } from 'vitest';
 import type { Plan, Step } from '../../src/rotation/plan.ts';
+import type { ProbePodPlan } from '../../src/rotation/probe-pod-plan.ts';
 import { rollBackSteps } from '../../src/rotation/roll-back.ts';
 import { stepsDoneBefore, stepsPerhapsStarted } from '../../src/rotation/take-up.ts';
-import { planOf } from './observed-cluster.ts';
+import { drainOf, planOf } from './observed-cluster.ts';
 import { Harm, SimulatedCluster, Stopped } from './simulated-cluster.ts';
 
 type Walked = Pick<Step, 'id' | 'action' | 'guards'>;
@@ -54,12 +55,20 @@ function endOf(plan: Plan) {
   return cluster.remains();
 }
 
-describe.each([1, 2, 3, 5])('with %i API server(s), nobody is harmed', (count) => {
-  const plan = planOf(Array.from({ length: count }, (_, index) => `node-${index + 1}`));
+const PROBE_POD: ProbePodPlan = { tokenLifetimeMs: 3_600_000, awaitRefresh: true };
+
+describe.each(
+  [1, 2, 3, 5].flatMap((count) => [
+    { count, also: '', probePod: null },
+    { count, also: ' and a probe pod', probePod: PROBE_POD },
+  ]),
+)('with $count API server(s)$also, nobody is harmed', ({ count, probePod }) => {
+  const nodes = Array.from({ length: count }, (_, index) => `node-${index + 1}`);
+  const plan = planOf(nodes, drainOf({ policy: 'refreshing' }), 3_600_000, probePod);
   const before = new SimulatedCluster(plan).remains();
 
   it('when all goes forward, and the new key alone is left', () => {
-    expect(endOf(plan)).toMatchObject({ jwks: ['foreign-kid', 'next-kid'], staged: null });
+    expect(endOf(plan)).toMatchObject({ jwks: ['foreign-kid', 'next-kid'], staged: null, probePod: null });
     expect(endOf(plan).nodes.every(({ trusted, signer }) => trusted.join() === signer && signer === 'next-kid')).toBe(
       true,
     );
@@ -151,7 +160,7 @@ function outcomeOf(plan: Plan, steps: readonly Walked[], prepared: readonly Walk
 }
 
 describe('it is noticed, by a guard and by the simulation, when', () => {
-  const plan = planOf();
+  const plan = planOf(undefined, undefined, undefined, PROBE_POD);
   const { steps } = plan;
   const of = (type: string) => steps.filter(({ action }) => action.type === type);
   const without = (...left: readonly Step[]) => steps.filter((step) => !left.includes(step));
@@ -205,6 +214,18 @@ describe('it is noticed, by a guard and by the simulation, when', () => {
     ['Pruning comes before the drain', before(wait('drain')[0], of('pruneKey')), 'drained', 'invariant 1'],
     ['Untrusting comes before the drain', before(wait('drain')[0], of('untrust')), 'drained', 'invariant 1: node-1'],
     ['one signer is never switched', without(of('sign')[1]!), 'everyoneSignsWithNext', 'invariant 1'],
+    [
+      'kubelet is not given its time',
+      without(...wait('kubelet')),
+      'kubelet has not refreshed: former-kid',
+      'kubelet has not refreshed: former-kid',
+    ],
+    [
+      'the probe pod is started when the new key signs already',
+      before(of('verifyWithPod')[0], of('startProbePod')),
+      'the pod was started too late',
+      'the pod was started too late',
+    ],
     ['Verifying is left out', without(...of('verify')), 'the wait has not begun', 'invariant 1'],
   ])('%s', (_, broken, guard, harm) => {
     const outcome = outcomeOf(plan, broken);

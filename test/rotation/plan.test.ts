@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { withDrain } from '../../src/rotation/change-drain.ts';
-import type { Plan, Step } from '../../src/rotation/plan.ts';
+import { makePlan, type Plan, type Step } from '../../src/rotation/plan.ts';
 import { drainOf, planOf } from './observed-cluster.ts';
 
 const anyNodes = fc.uniqueArray(fc.stringMatching(/^[a-z][a-z0-9-]{0,8}$/), { minLength: 1, maxLength: 7 });
@@ -27,6 +27,7 @@ describe('the plan', () => {
       'Verifying: verify',
       'Refreshing: refresh',
       'Draining: drain',
+      'Draining: settle-legacy-tokens',
       'Pruning: prune-key',
       'Untrusting: untrust/n1',
       'Untrusting: settle-controller-manager/n1',
@@ -42,6 +43,8 @@ describe('the plan', () => {
     ['sign/node-2', 'everyoneTrustsNext, nextIsPublic, cachesExpired, othersReady'],
     ['switch-controller-manager/node-2', 'everyoneTrustsNext'],
     ['verify', 'everyoneSignsWithNext, nextIsPublic'],
+    ['refresh', 'everyoneSignsWithNext'],
+    ['settle-legacy-tokens', 'drained, everyoneSignsWithNext'],
     ['prune-key', 'drained, everyoneSignsWithNext, nextIsPublic, noLegacyTokensOfFormer'],
     ['untrust/node-2', 'drained, everyoneSignsWithNext, formerIsNotPublic, noLegacyTokensOfFormer, othersReady'],
     ['retire', 'nobodyTrustsFormer, everyoneSignsWithNext'],
@@ -60,11 +63,34 @@ describe('the plan', () => {
     ['trust/node-2', 'distrust', 'nobodySignsWithNext, nextDrained, noLegacyTokensOfNext, othersReady'],
     ['sign/node-2', 'signWithFormer', 'everyoneTrustsFormer, formerIsPublic, cachesExpired, othersReady'],
     ['switch-controller-manager/node-2', 'restoreControllerManager', 'everyoneTrustsFormer'],
+    ['refresh', 'restoreLegacyTokens', 'nobodySignsWithNext'],
     ['prune-key', 'republishFormer', ''],
   ])('takes %s back by %s, guarded by "%s"', (id, action, guards) => {
     const undo = planOf().steps.find((step) => step.id === id)?.undo;
     expect(undo?.action.type).toBe(action);
     expect(undo?.guards.join(', ')).toBe(guards);
+  });
+
+  it('restarts workloads after the look for legacy tokens, one after the other, and not on the way back', () => {
+    const restarts = [
+      { namespace: 'default', kind: 'Deployment', name: 'web' },
+      { namespace: 'default', kind: 'StatefulSet', name: 'web' },
+    ] as const;
+    const { waits } = planOf();
+    const { steps } = makePlan({
+      capabilities: { ordering: 'staged', rollBack: true },
+      nodes: ['n1'],
+      relyingPartyCacheMs: 0,
+      drain: waits.drain,
+      restarts,
+    });
+    const refreshing = steps.filter(({ phase }) => phase === 'Refreshing');
+    expect(refreshing.map(({ id, undo }) => ({ id, undone: undo?.action.type ?? null }))).toEqual([
+      { id: 'refresh', undone: 'restoreLegacyTokens' },
+      { id: 'restart/default/deployment/web', undone: null },
+      { id: 'restart/default/statefulset/web', undone: null },
+    ]);
+    expect(refreshing[1]?.action).toEqual({ type: 'restartWorkload', workload: restarts[0] });
   });
 
   it('is JSON: what stands in the history is what runs', () => {
@@ -100,6 +126,7 @@ describe('for any nodes, the plan', () => {
         indexesOf(plan, 'verify'),
         indexesOf(plan, 'refresh'),
         [waitIndex(plan, 'drain')],
+        indexesOf(plan, 'settleLegacyTokens'),
         indexesOf(plan, 'pruneKey'),
         [...indexesOf(plan, 'untrust'), ...indexesOf(plan, 'settleControllerManager')],
         indexesOf(plan, 'retire'),
@@ -131,7 +158,7 @@ describe('for any nodes, the plan', () => {
   law('can take back every change before the point of no return, and none after', (plan) => {
     const final = plan.steps.findIndex(({ phase }) => phase === 'Untrusting');
     plan.steps.forEach(({ action, undo }, index) => {
-      const changes = !['wait', 'verify', 'refresh'].includes(action.type);
+      const changes = !['wait', 'verify', 'settleLegacyTokens'].includes(action.type);
       expect(undo !== null).toBe(changes && index < final);
     });
   });

@@ -30,6 +30,7 @@ function facts(change: Partial<PreflightFacts> = {}, servers = apiServers()): Pr
     refusedBy: [],
     drain: drainOf({ policy: 'refreshing' }),
     allowSingleApiServer: false,
+    legacyTokens: null,
     ...change,
   };
 }

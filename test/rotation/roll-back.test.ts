@@ -10,15 +10,16 @@ const backFrom = (id: string) => rollBackSteps(plan, new Set(ALL.slice(0, ALL.in
 const STAGING = ['undo/back-up/n2', 'undo/back-up/n1', 'undo/stage-key'];
 const PUBLISHING = ['undo/publish-key', ...STAGING];
 const TRUSTING = ['undo/trust/n2', 'undo/trust/n1', ...PUBLISHING];
-const SIGNING = [
+const SIGNERS = [
   'undo/wait-for-relying-parties',
   'undo/switch-controller-manager/n2',
   'undo/sign/n2',
   'undo/switch-controller-manager/n1',
   'undo/sign/n1',
-  'undo/drain',
-  ...TRUSTING,
 ];
+const SIGNING = [...SIGNERS, 'undo/drain', ...TRUSTING];
+/** Only once controller managers have the former key again can they mint with it. */
+const REFRESHING = [...SIGNERS, 'undo/refresh', 'undo/drain', ...TRUSTING];
 
 describe('the way back', () => {
   it.each<[string, readonly string[]]>([
@@ -31,8 +32,10 @@ describe('the way back', () => {
     ['sign/n1', ['undo/wait-for-relying-parties', 'undo/sign/n1', 'undo/drain', ...TRUSTING]],
     ['switch-controller-manager/n2', SIGNING],
     ['verify', SIGNING],
-    ['drain', SIGNING],
-    ['prune-key', ['undo/prune-key', ...SIGNING]],
+    ['refresh', REFRESHING],
+    ['drain', REFRESHING],
+    ['settle-legacy-tokens', REFRESHING],
+    ['prune-key', ['undo/prune-key', ...REFRESHING]],
   ])('from %s', (id, expected) => expect(backFrom(id)).toEqual(expected));
 
   it('from nowhere is no way', () => expect(rollBackSteps(plan, new Set())).toEqual([]));
@@ -54,13 +57,19 @@ describe('the way back', () => {
     });
   });
 
-  it('takes back whatever was started, the last first, and drains if and only if something may have signed', () => {
+  it('takes back whatever was started, the last first but for Refreshing, and drains if and only if something may have signed', () => {
     fc.assert(
       fc.property(fc.subarray(ALL), (started) => {
         const way = rollBackSteps(plan, new Set(started));
         const undone = way.flatMap(({ undoes }) => (undoes === null ? [] : [undoes]));
         const undoable = plan.steps.filter(({ id, undo }) => undo !== null && started.includes(id)).map(({ id }) => id);
-        expect(undone).toEqual(undoable.toReversed());
+        expect(undone.filter((id) => id !== 'refresh')).toEqual(undoable.toReversed().filter((id) => id !== 'refresh'));
+        const refresh = way.findIndex(({ undoes }) => undoes === 'refresh');
+        expect(refresh >= 0).toBe(started.includes('refresh'));
+        if (refresh >= 0) {
+          expect(way.findLastIndex(({ phase }) => phase === 'Signing')).toBeLessThan(refresh);
+          expect(way.slice(0, refresh).map(({ action }) => action.type)).not.toContain('distrust');
+        }
         const signed = started.some((id) => id.startsWith('sign/'));
         const distrusts = way.findIndex(({ action }) => action.type === 'distrust');
         const drain = way.findIndex(({ id }) => id === 'undo/drain');

@@ -1,6 +1,6 @@
 // A cluster, its public JWKS and everyone who holds tokens or caches, reduced to what the order of steps can harm.
 import { violations, type GuardFacts, type GuardName } from '../../src/rotation/guards.ts';
-import type { Action, Plan } from '../../src/rotation/plan.ts';
+import type { Action, Plan, WaitType } from '../../src/rotation/plan.ts';
 import type { Milestones } from '../../src/rotation/record.ts';
 import { apiServer, FORMER, guardFacts, NEXT } from './observed-cluster.ts';
 
@@ -18,6 +18,13 @@ export interface Remains {
   readonly nodes: readonly (Node & { readonly name: string })[];
   readonly jwks: readonly string[];
   readonly staged: string | null;
+  readonly probePod: ProbePod | null;
+}
+
+/** Its token is as old as kubelet lets it become, which replaces it with whatever signs then. */
+interface ProbePod {
+  kid: string;
+  mintedMs: number;
 }
 
 /** Guards that did not let a step start. */
@@ -38,10 +45,13 @@ export class SimulatedCluster {
   private readonly stepMs: number;
   private readonly nodes: Map<string, Node>;
   private staged: string | null = null;
+  private probePod: ProbePod | null = null;
   private jwks: readonly string[] = [FORMER.kid, FOREIGN];
   /** Every JWKS that was ever public, with the time until which it was. */
   private readonly outdated: { readonly jwks: readonly string[]; readonly untilMs: number }[] = [];
   private readonly lastMintedMs = new Map<string, number>();
+  /** As recorded in the cluster. */
+  private podWasRefreshed = false;
 
   /** @param stepMs how long a step takes */
   constructor(plan: Plan, stepMs = 60_000) {
@@ -62,6 +72,8 @@ export class SimulatedCluster {
     copy.nowMs = this.nowMs;
     copy.milestones = this.milestones;
     copy.staged = this.staged;
+    copy.probePod = this.probePod === null ? null : { ...this.probePod };
+    copy.podWasRefreshed = this.podWasRefreshed;
     copy.jwks = this.jwks;
     copy.outdated.push(...this.outdated);
     for (const [kid, atMs] of this.lastMintedMs) copy.lastMintedMs.set(kid, atMs);
@@ -69,7 +81,7 @@ export class SimulatedCluster {
   }
 
   /** A run's own view of the waits: it begins anew with each run, from what was recorded. */
-  waitsOfRun(): Partial<Record<'relyingParties' | 'drain' | 'drainNext', number>> {
+  waitsOfRun(): Partial<Record<WaitType, number>> {
     const { publishedAt, verifiedAt } = this.milestones;
     const { relyingParties, drain } = this.plan.waits;
     return {
@@ -83,7 +95,14 @@ export class SimulatedCluster {
       nodes: [...this.nodes].map(([name, node]) => ({ name, ...node })),
       jwks: this.jwks.toSorted(),
       staged: this.staged,
+      probePod: this.probePod,
     };
+  }
+
+  /** As `verifyWithPod` tells it: since when the pod holds a token that kubelet has still to replace; null where it has not. */
+  podTokenSince(): string | null {
+    const pod = this.probePod;
+    return pod === null || pod.kid === NEXT.kid ? null : new Date(pod.mintedMs).toISOString();
   }
 
   /** @throws Stopped */
@@ -113,6 +132,7 @@ export class SimulatedCluster {
   /** Does what the step's activity does, and then looks whether anyone was harmed. @throws Harm */
   act(action: Action, waits: ReturnType<SimulatedCluster['waitsOfRun']>): void {
     this.mint();
+    this.refreshPod();
     if (action.type === 'wait') {
       const { relyingParties, drain } = this.plan.waits;
       if (action.wait === 'drainNext') waits.drainNext ??= this.nowMs + drain.totalMs;
@@ -127,21 +147,25 @@ export class SimulatedCluster {
       else this.changeNode(node, action.type);
     }
     this.mint();
+    this.refreshPod();
     this.assertNobodyIsHarmed();
   }
 
   /** The worker dies between what the step does and what it records of it. @throws Harm */
   actHalf(action: Action, waits: ReturnType<SimulatedCluster['waitsOfRun']>): void {
-    const recordsFirst = ['untrust', 'signWithFormer', 'retire'].includes(action.type);
+    const recordsFirst = ['untrust', 'signWithFormer', 'retire', 'removeProbePod', 'provePodRefresh'].includes(
+      action.type,
+    );
     const recorded = this.milestones;
     const nodes = new Map([...this.nodes].map(([name, node]) => [name, { ...node }]));
-    const { staged } = this;
+    const { staged, probePod } = this;
     this.act(action, waits);
     if (!recordsFirst) {
       this.milestones = recorded;
       return;
     }
     this.staged = staged;
+    this.probePod = probePod;
     for (const [name, node] of nodes) this.nodes.set(name, node);
   }
 
@@ -214,6 +238,23 @@ export class SimulatedCluster {
         this.milestones = { ...others, ...(publishedAt === undefined ? {} : { publishedAt }) };
         waits.relyingParties = this.nowMs + relyingParties.ms;
         break;
+      case 'startProbePod':
+        if (!this.podWasRefreshed) this.startPod();
+        break;
+      case 'removeProbePod':
+        this.podWasRefreshed = false;
+        this.probePod = null;
+        break;
+      case 'verifyWithPod':
+        if (this.probePod !== null && this.probePod.kid !== NEXT.kid) waits.kubelet = this.kubeletDueMs(this.probePod);
+        break;
+      case 'provePodRefresh':
+        if (!this.podWasRefreshed && this.probePod?.kid !== NEXT.kid) {
+          throw new Stopped(`kubelet has not refreshed: ${this.probePod?.kid ?? 'no pod'}`, false);
+        }
+        this.podWasRefreshed = true;
+        this.probePod = null;
+        break;
       case 'retire':
         this.milestones = { ...this.milestones, untrustedAt: this.time() };
         this.staged = null;
@@ -221,6 +262,28 @@ export class SimulatedCluster {
         break;
       default:
     }
+  }
+
+  /** Some API server, of which kubelet knows one. */
+  private signer(): string {
+    return [...this.nodes.values()].at(-1)?.signer ?? '';
+  }
+
+  private startPod(): void {
+    if (this.probePod !== null) return;
+    if (this.signer() !== FORMER.kid) throw new Stopped(`the pod was started too late: ${this.signer()} signs`, false);
+    this.probePod = { kid: FORMER.kid, mintedMs: this.nowMs };
+  }
+
+  private kubeletDueMs({ mintedMs }: ProbePod): number {
+    return mintedMs + (this.plan.waits.kubelet?.ms ?? 0);
+  }
+
+  /** At the last moment that it may. */
+  private refreshPod(): void {
+    const pod = this.probePod;
+    if (pod !== null && this.nowMs >= this.kubeletDueMs(pod))
+      this.probePod = { kid: this.signer(), mintedMs: this.nowMs };
   }
 
   private publish(kids: readonly string[]): boolean {

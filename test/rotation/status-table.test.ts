@@ -20,6 +20,8 @@ function status(nodes: readonly string[], states: Readonly<Record<string, StepSt
     waits: plan.waits,
     possible: ['pause', 'rollBack'],
     gkectl: null,
+    legacyTokens: null,
+    slowClients: null,
   };
 }
 

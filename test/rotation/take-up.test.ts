@@ -16,12 +16,12 @@ describe('a rotation that is taken up', () => {
     [
       'prunes again, and does nothing of before that would publish the former key',
       { publishedAt: at, verifiedAt: at, prunedAt: at },
-      upTo('drain'),
+      upTo('settle-legacy-tokens'),
     ],
     [
       'prunes and untrusts again where Untrusting had begun',
       { publishedAt: at, verifiedAt: at, prunedAt: at, untrustingAt: at },
-      upTo('drain'),
+      upTo('settle-legacy-tokens'),
     ],
     [
       'has only Retiring left where no API server knew the former key',
@@ -32,7 +32,7 @@ describe('a rotation that is taken up', () => {
 
   it.each<[string, Milestones, readonly string[]]>([
     ['no more than Publishing where the key was not read back', {}, upTo('wait-for-relying-parties')],
-    ['all up to Signing where the key was public', { publishedAt: at }, upTo('switch-controller-manager/n1')],
+    ['all up to Refreshing where the key was public', { publishedAt: at }, upTo('refresh')],
     ['all up to Pruning where every signer was proven', { publishedAt: at, verifiedAt: at }, upTo('prune-key')],
   ])('is rolled back with %s', (_, milestones, started) => {
     expect(stepsPerhapsStarted(plan, milestones)).toEqual(started);

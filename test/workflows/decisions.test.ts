@@ -92,7 +92,7 @@ describe('pause', () => {
     await harness.rotate(world, {}, async ({ handle, until }) => {
       await until(({ phase, state }) => phase === 'Draining' && state === 'waiting');
       await decide(handle, 'pause');
-      await harness.skip(until, ({ state, phase }) => state === 'paused' && phase === 'Pruning');
+      await harness.skip(until, ({ state, phase }) => state === 'paused' && phase === 'Draining');
       await decide(handle, 'resume');
       expect(await handle.result()).toMatchObject({ outcome: 'completed' });
     });

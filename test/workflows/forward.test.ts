@@ -63,7 +63,7 @@ describe('a rotation', () => {
       expect(lengthMs(drain!)).toBeGreaterThan(86_860_000 - 2000);
       expect(lengthMs(drain!)).toBeLessThan(86_860_000 + 60_000);
       expect(audit.steps.find(({ id }) => id === 'trust/node-2')).toMatchObject({ restartMs: 1234, changed: true });
-      expect(audit.steps).toHaveLength(25);
+      expect(audit.steps).toHaveLength(26);
 
       expect(world.audits).toEqual([audit]);
       expect(world.cluster.remains()).toMatchObject({ jwks: ['foreign-kid', 'next-kid'], staged: null });

@@ -15,14 +15,14 @@ const STAGING = ['removeBackUp/n2', 'removeBackUp/n1', 'discardKey'];
 const PUBLISHING = ['withdrawKey', ...STAGING];
 const TRUSTING = ['distrust/n2', 'distrust/n1', ...PUBLISHING];
 /** The guards of the drain are checked before it begins. */
-const SIGNING = [
+const SIGNERS = [
   'restoreControllerManager/n2',
   'signWithFormer/n2',
   'restoreControllerManager/n1',
   'signWithFormer/n1',
-  'checkGuards',
-  ...TRUSTING,
 ];
+const SIGNING = [...SIGNERS, 'checkGuards', ...TRUSTING];
+const REFRESHING = [...SIGNERS, 'restoreLegacyTokens', 'checkGuards', ...TRUSTING];
 
 const FROM: readonly (readonly [call: string, wayBack: readonly string[]])[] = [
   ['stageKey', ['discardKey']],
@@ -34,8 +34,9 @@ const FROM: readonly (readonly [call: string, wayBack: readonly string[]])[] = [
   ['switchControllerManager/n1', ['restoreControllerManager/n1', 'signWithFormer/n1', 'checkGuards', ...TRUSTING]],
   ['switchControllerManager/n2', SIGNING],
   ['verify', SIGNING],
-  ['refresh', SIGNING],
-  ['pruneKey', ['republishFormer', 'checkGuards', ...SIGNING]],
+  ['refresh', REFRESHING],
+  ['settleLegacyTokens', REFRESHING],
+  ['pruneKey', ['republishFormer', 'checkGuards', ...REFRESHING]],
 ];
 
 const update = async (handle: RotationHandle) =>
@@ -55,7 +56,7 @@ describe.each(ASKED)('by %s', (_, ask, decision, by, faults) => {
       world.inject(call, { fault } as Fault);
       await harness.rotate(world, {}, async ({ handle, until, status }) => {
         const isUnderWay = () => world.hanging.includes(call);
-        await (call === 'pruneKey' ? harness.skip(until, isUnderWay) : until(isUnderWay));
+        await (['settleLegacyTokens', 'pruneKey'].includes(call) ? harness.skip(until, isUnderWay) : until(isUnderWay));
         await ask(handle);
         const audit = await handle.result();
         expect(audit).toMatchObject({ outcome: 'rolled-back', holds: [], decisions: [{ decision, by }] });
@@ -76,7 +77,7 @@ describe.each(ASKED)('by %s', (_, ask, decision, by, faults) => {
 
   it.each<[string, string, readonly string[]]>([
     ['Publishing', 'relyingParties', PUBLISHING],
-    ['Draining', 'drain', SIGNING],
+    ['Draining', 'drain', REFRESHING],
   ])('it ends the wait of %s', async (phase, wait, wayBack) => {
     const plan = planOf(NODES, drainOf({ policy: 'refreshing' }), wait === 'drain' ? 200 : 3_600_000);
     const world = harness.world({ plan });
@@ -183,7 +184,7 @@ describe('the way back', () => {
       await until(() => world.hanging.includes('stageKey'));
       await update(handle);
       expect(await handle.result()).toMatchObject({ outcome: 'rolled-back', takenUp: true, holds: [] });
-      expect(world.done).toEqual([...SIGNING, 'conclude']);
+      expect(world.done).toEqual([...REFRESHING, 'conclude']);
       expect(world.cluster.remains()).toEqual(before);
     });
   });

@@ -100,7 +100,14 @@ export class SimulatedWorld {
       restoreControllerManager: step('restoreControllerManager'),
       releaseNodes: step('releaseNodes'),
       verify: step('verify'),
+      startProbePod: step('startProbePod'),
+      removeProbePod: step('removeProbePod'),
+      verifyWithPod: step('verifyWithPod'),
+      provePodRefresh: step('provePodRefresh'),
       refresh: step('refresh'),
+      restoreLegacyTokens: step('restoreLegacyTokens'),
+      settleLegacyTokens: step('settleLegacyTokens'),
+      restartWorkload: step('restartWorkload'),
       pruneKey: step('pruneKey'),
       republishFormer: step('republishFormer'),
       untrust: step('untrust'),
@@ -157,16 +164,19 @@ export class SimulatedWorld {
       try {
         cluster.act(action, waits);
       } catch (error) {
+        if (error instanceof Stopped) throw ApplicationFailure.nonRetryable(error.message, 'TOKEN_NOT_REFRESHED');
         throw ApplicationFailure.nonRetryable(String(error), 'HARM');
       }
     }
     this.done.push(call);
+    const podTokenSince = type === 'verifyWithPod' ? cluster.podTokenSince() : null;
     const at = { publishKey: cluster.milestones.publishedAt, verify: cluster.milestones.verifiedAt }[type as 'verify'];
     return {
       changed: true,
       proof: `${call} was seen`,
       at: at ?? new Date(cluster.nowMs).toISOString(),
       ...(type === 'stageKey' ? { next: NEXT } : {}),
+      ...(podTokenSince === null ? {} : { podTokenSince }),
       ...(['trust', 'sign', 'untrust'].includes(type) ? { restartMs: 1234 } : {}),
     };
   }

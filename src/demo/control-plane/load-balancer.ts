@@ -10,8 +10,10 @@ export interface LoadBalancerOptions {
   /** `https://<address>:<port>` of each API server at the start. */
   readonly backends: readonly string[];
   readonly caPem: string;
-  /** Between two health checks of a backend, and the time-out of one. Default 1 s. */
+  /** Between two health checks of a backend. Default 1 s. */
   readonly checkMs?: number;
+  /** The time-out of one. Default: as `checkMs`. */
+  readonly checkTimeoutMs?: number;
 }
 
 interface Backend {
@@ -26,6 +28,9 @@ export class LoadBalancer {
   readonly #options: LoadBalancerOptions;
   #next = 0;
   #checks: NodeJS.Timeout | undefined;
+  /** Of all checks so far: they go one after the other, so that no late answer overrules a newer one. */
+  #checked: Promise<void> = Promise.resolve();
+  #pendingChecks = 0;
 
   constructor(options: LoadBalancerOptions) {
     this.#options = options;
@@ -37,13 +42,19 @@ export class LoadBalancer {
     return `https://${this.#host}:${this.#options.port}`;
   }
 
+  get #checkMs(): number {
+    return this.#options.checkMs ?? 1000;
+  }
+
   get #host(): string {
     return this.#options.host ?? '127.0.0.1';
   }
 
   async start(): Promise<void> {
     await this.checkAll();
-    this.#checks = setInterval(() => void this.checkAll(), this.#options.checkMs ?? 1000);
+    this.#checks = setInterval(() => {
+      if (this.#pendingChecks === 0) void this.checkAll();
+    }, this.#checkMs);
     this.#server.listen(this.#options.port, this.#host);
     await once(this.#server, 'listening');
   }
@@ -71,9 +82,16 @@ export class LoadBalancer {
 
   /** Asks every backend's /readyz once. A backend that is not ready loses its connections, so that clients go elsewhere. */
   async checkAll(): Promise<void> {
+    this.#pendingChecks += 1;
+    this.#checked = this.#checked.then(() => this.#checkEach());
+    await this.#checked;
+    this.#pendingChecks -= 1;
+  }
+
+  async #checkEach(): Promise<void> {
     await Promise.all(
       this.#backends.map(async (backend) => {
-        const timeoutMs = this.#options.checkMs ?? 1000;
+        const timeoutMs = this.#options.checkTimeoutMs ?? this.#checkMs;
         const answer = await probeHttps({ url: `${backend.url.origin}/readyz`, caPem: this.#options.caPem, timeoutMs });
         backend.isReady = answer === 200;
         if (!backend.isReady) dropConnections(backend);

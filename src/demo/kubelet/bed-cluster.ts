@@ -2,9 +2,9 @@
 import { randomBytes } from 'node:crypto';
 import { copyFile, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
-import { KubeConfig, RbacAuthorizationV1Api } from '@kubernetes/client-node';
-import { applyManifest } from '../control-plane/apply-manifest.ts';
+import { applyYaml } from '../control-plane/apply-manifest.ts';
 import { LoadBalancer } from '../control-plane/load-balancer.ts';
 import { generateSigningKeyFiles } from '../control-plane/signing-key-files.ts';
 import { waitForHttps } from '../https-probe.ts';
@@ -25,6 +25,15 @@ import {
 const readyTimeoutMs = 180_000;
 const loadBalancerPort = 6443;
 const rbacManifest = fileURLToPath(new URL('../../../deploy/rbac.yaml', import.meta.url));
+
+/** `kubeadm init` makes it between two of its phases: the group of admin.conf gets its rights. */
+const clusterAdmins = `
+apiVersion: rbac.authorization.k8s.io/v1
+kind: ClusterRoleBinding
+metadata: { name: 'kubeadm:cluster-admins' }
+roleRef: { apiGroup: rbac.authorization.k8s.io, kind: ClusterRole, name: cluster-admin }
+subjects: [{ apiGroup: rbac.authorization.k8s.io, kind: Group, name: 'kubeadm:cluster-admins' }]
+`;
 
 export interface BedCluster {
   readonly issuer: string;
@@ -68,6 +77,7 @@ export async function makeCluster(machines: BedMachines, options: KubeletBedOpti
     port: loadBalancerPort,
     backends: nodes.map((node) => node.apiServerUrl),
     caPem,
+    checkTimeoutMs: 5000,
   });
   await loadBalancer.start();
   try {
@@ -78,12 +88,12 @@ export async function makeCluster(machines: BedMachines, options: KubeletBedOpti
       }),
     );
     await loadBalancer.checkAll();
-    await bindClusterAdmins(paths.adminKubeconfigPath);
+    await applyOnceReachable(paths.adminKubeconfigPath, clusterAdmins);
     await writeClusterObjects(first);
     await Promise.all(nodes.map((node) => markControlPlane(node)));
     const keyturn = ['kubeadm', 'kubeconfig', 'user', '--client-name', 'keyturn', '--config', initFile];
     await writeFile(paths.keyturnKubeconfigPath, await first.namespaces.run(keyturn), { mode: 0o600 });
-    await applyManifest(paths.adminKubeconfigPath, rbacManifest);
+    await applyOnceReachable(paths.adminKubeconfigPath, await readFile(rbacManifest, 'utf8'));
     return { issuer: kubeadm.cluster.issuer, kubeadm, loadBalancer, ...paths, caPem };
   } catch (error) {
     await loadBalancer.stop();
@@ -119,16 +129,14 @@ function clusterSettings(machines: BedMachines, options: KubeletBedOptions): Clu
   };
 }
 
-/** `kubeadm init` does it between two of its phases: the group of admin.conf gets its rights. */
-async function bindClusterAdmins(superAdminKubeconfig: string): Promise<void> {
-  const config = new KubeConfig();
-  config.loadFromFile(superAdminKubeconfig);
-  const apiGroup = 'rbac.authorization.k8s.io';
-  await config.makeApiClient(RbacAuthorizationV1Api).createClusterRoleBinding({
-    body: {
-      metadata: { name: 'kubeadm:cluster-admins' },
-      roleRef: { apiGroup, kind: 'ClusterRole', name: 'cluster-admin' },
-      subjects: [{ apiGroup, kind: 'Group', name: 'kubeadm:cluster-admins' }],
-    },
-  });
+/** Three API servers that have just started on a busy machine can be away from the load balancer again for a moment. @throws the last error after a minute */
+async function applyOnceReachable(kubeconfig: string, yaml: string): Promise<void> {
+  for (const giveUpAt = Date.now() + 60_000; ; await sleep(500)) {
+    try {
+      await applyYaml(kubeconfig, yaml);
+      return;
+    } catch (error) {
+      if (Date.now() > giveUpAt) throw error;
+    }
+  }
 }

@@ -30,7 +30,7 @@ beforeEach(async () => {
     backends: backends.map((backend) => backend.url),
     caPem: authority.certificatePem,
   };
-  balancer = new LoadBalancer({ ...options, checkMs: 100 });
+  balancer = new LoadBalancer({ ...options, checkMs: 100, checkTimeoutMs: 5000 });
   await balancer.start();
 });
 afterEach(async () => {
@@ -92,6 +92,15 @@ describe('LoadBalancer', () => {
     const hanging = ask('/hang');
     setTimeout(() => (backends[0]!.isReady = false), 50);
     await expect(hanging).rejects.toThrow(/socket hang up|ECONNRESET/);
+  });
+
+  it('takes another backend in, and leaves one out from then on', async () => {
+    const added = await startBackend('d');
+    backends.push(added);
+    balancer.add(added.url);
+    await balancer.checkAll();
+    balancer.remove(backends[0]!.url);
+    expect(await askSixTimes()).toBe('bbccdd');
   });
 
   it('closes connections at once where no backend is ready', async () => {

@@ -129,12 +129,14 @@ describe('legacyTokens', () => {
     const token = await server.legacyTokenWithoutKid(2);
     await createSecret('g-from-before-1-16', token.jwt);
     await server.asAdmin('POST', '/api/v1/namespaces/default/secrets', { metadata: { name: 'h-opaque' } });
+    const facts = { serviceAccount: 'keyturn-probe', immutable: false, successorOf: null, rotationId: null };
     const expected = [
-      { namespace: 'default', name: 'a-used', kid: 'kid-1', lastUsed: '2026-01-31' },
-      { namespace: 'default', name: 'b-unused', kid: 'kid-2', lastUsed: null },
-      { namespace: 'default', name: 'g-from-before-1-16', kid: token.kid, lastUsed: null },
+      { namespace: 'default', name: 'a-used', kid: 'kid-1', lastUsed: '2026-01-31', ...facts, references: null },
+      { namespace: 'default', name: 'b-unused', kid: 'kid-2', lastUsed: null, ...facts, references: null },
+      { namespace: 'default', name: 'g-from-before-1-16', kid: token.kid, lastUsed: null, ...facts, references: null },
     ];
-    expect(await (await cluster()).legacyTokens()).toEqual(expected);
+    const { tokens } = await (await cluster()).legacyTokens(['kid-1']);
+    expect(tokens).toEqual(expected.map((each) => (each.kid === 'kid-1' ? { ...each, references: [] } : each)));
     expect(await findLegacyTokens(await client('keyturn'), 2)).toEqual(expected);
     expect(decodeProtectedHeader(token.jwt).kid).toBeUndefined();
   });
