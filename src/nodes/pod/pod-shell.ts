@@ -1,8 +1,9 @@
 // A shell on a node in the node's agent pod, by exec through whichever API server gets there.
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { KubeConfig } from '@kubernetes/client-node';
 import { kubeConfigFor } from '../../api-servers/kube-config.ts';
-import type { KubeClient } from '../../api-servers/kube-client.ts';
 import { execInPod } from '../../api-servers/pod-exec.ts';
+import type { CommandResult } from '../../api-servers/pod-exec.ts';
 import { reasonOf } from '../../api-servers/refusal.ts';
 import { KeyturnError } from '../../errors.ts';
 import type { NodeShell, ShellAnswer } from '../shell/node-shell.ts';
@@ -10,6 +11,9 @@ import { unreachable } from './agent-errors.ts';
 import { AGENT_CONTAINER } from './agent-manifest.ts';
 import type { Agent, AgentPods } from './agent-pods.ts';
 import type { ApiServers } from './api-servers.ts';
+
+/** An API server that has just started forbids everything to everybody for some tenths of a second. */
+const STARTING_MS = 1000;
 
 export interface PodShellOptions {
   readonly node: string;
@@ -19,6 +23,12 @@ export interface PodShellOptions {
   readonly kubeConfig: KubeConfig;
   /** For one script from connection to exit, in ms. Default 60 000. */
   readonly timeoutMs?: number;
+}
+
+/** Why one API server did not come to begin a command. */
+interface Failure {
+  readonly url: string;
+  readonly error: KeyturnError;
 }
 
 export class PodShell implements NodeShell {
@@ -32,14 +42,33 @@ export class PodShell implements NodeShell {
 
   /** What did not begin is tried again: through another API server, and in an agent that has been looked at, or made anew. */
   async run(script: string, args: readonly string[], stdin?: Buffer): Promise<ShellAnswer> {
-    const reasons: string[] = [];
-    const first = await this.#agent();
-    const answer = await this.#tryEach(first, script, args, stdin, reasons);
-    if (answer !== undefined) return answer;
+    const command = ['sh', '-c', script, 'keyturn', ...args];
+    const first = await this.#tryEach(command, stdin);
+    if (!isFailure(first)) return { ...first, stdout: first.output };
     this.#options.agents.reportLost(this.node);
-    const last = await this.#tryEach(await this.#agent(), script, args, stdin, reasons);
-    if (last !== undefined) return last;
-    throw unreachable(this.node, reasons);
+    if (first.some(isForbidden)) await sleep(STARTING_MS);
+    const second = await this.#tryEach(command, stdin);
+    if (!isFailure(second)) return { ...second, stdout: second.output };
+    const [refusal] = second;
+    if (refusal !== undefined && second.every(isForbidden)) throw refusal.error;
+    throw unreachable(this.node, [...first, ...second].map(told));
+  }
+
+  async #tryEach(command: readonly string[], stdin: Buffer | undefined): Promise<CommandResult | readonly Failure[]> {
+    const { kubeConfig, apiServers, agents, timeoutMs = 60_000 } = this.#options;
+    const { name: pod, addresses } = await this.#agent();
+    const run = { namespace: agents.settings.namespace, pod, container: AGENT_CONTAINER, command, timeoutMs };
+    const failures: Failure[] = [];
+    for (const { url } of await apiServers.for(addresses)) {
+      try {
+        return await execInPod(kubeConfigFor(kubeConfig, url), stdin === undefined ? run : { ...run, stdin });
+      } catch (error) {
+        if (!(error instanceof KeyturnError) || error.code === 'CONFIG_INVALID') throw error;
+        if (error.details['begun'] === true) throw unreachable(this.node, [told({ url, error })]);
+        failures.push({ url, error });
+      }
+    }
+    return failures;
   }
 
   async #agent(): Promise<Agent> {
@@ -50,42 +79,16 @@ export class PodShell implements NodeShell {
       throw unreachable(this.node, [error.message]);
     }
   }
-
-  /** undefined where no API server came to begin it. */
-  async #tryEach(
-    { name, addresses }: Agent,
-    script: string,
-    args: readonly string[],
-    stdin: Buffer | undefined,
-    reasons: string[],
-  ): Promise<ShellAnswer | undefined> {
-    const { kubeConfig, apiServers, agents, timeoutMs = 60_000 } = this.#options;
-    for (const client of await apiServers.for(addresses)) {
-      try {
-        const { exitCode, output, stderr } = await execInPod(kubeConfigFor(kubeConfig, client.url), {
-          namespace: agents.settings.namespace,
-          pod: name,
-          container: AGENT_CONTAINER,
-          command: ['sh', '-c', script, 'keyturn', ...args],
-          ...(stdin === undefined ? {} : { stdin }),
-          timeoutMs,
-        });
-        return { exitCode, stdout: output, stderr };
-      } catch (error) {
-        if (!(error instanceof KeyturnError) || error.code === 'CONFIG_INVALID') throw error;
-        // One that has just started forbids everything to everybody for a moment.
-        if (error.code === 'API_SERVER_FORBIDDEN' && (await isReady(client))) throw error;
-        reasons.push(`${client.url}: ${reasonOf(error)}`);
-        if (error.details['begun'] === true) throw unreachable(this.node, reasons);
-      }
-    }
-    return undefined;
-  }
 }
 
-async function isReady(client: KubeClient): Promise<boolean> {
-  return client.read('/readyz').then(
-    () => true,
-    () => false,
-  );
+function isFailure(result: CommandResult | readonly Failure[]): result is readonly Failure[] {
+  return Array.isArray(result);
+}
+
+function isForbidden({ error }: Failure): boolean {
+  return error.code === 'API_SERVER_FORBIDDEN';
+}
+
+function told({ url, error }: Failure): string {
+  return `${url}: ${reasonOf(error)}`;
 }
