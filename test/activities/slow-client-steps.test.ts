@@ -49,7 +49,7 @@ test('clients with tokens of the former key are named, with how far each log was
   ];
   await writeFile(log, `${lines.join('\n')}\n`);
   const local = new LocalNodeFiles('node-1');
-  const wholeFilesOnly = { ...local, node: 'node-3', readTail: undefined } as unknown as LocalNodeFiles;
+  const wholeFilesOnly = { node: 'node-3' } as LocalNodeFiles;
   const report = await lookForSlowClients(
     contextWith(
       [

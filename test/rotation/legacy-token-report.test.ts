@@ -74,15 +74,16 @@ describe('the report of legacy tokens', () => {
 
   it('of ten thousand Secrets with long names is a small one, and says how many it leaves out', () => {
     const long = 'x'.repeat(200);
+    const references = Array.from({ length: 100 }, (_, pod) => ({
+      kind: 'Deployment',
+      name: `${long}-${pod}`,
+      how: 'env' as const,
+      running: true,
+    }));
     const many = Array.from({ length: 10_000 }, (_, number) =>
       legacyToken(`${long}-${number}`, `kid-${number % 50}`, {
         kid: number % 2 === 0 ? 'former-kid' : `kid-${number % 50}`,
-        references: Array.from({ length: 100 }, (_, pod) => ({
-          kind: 'Deployment',
-          name: `${long}-${pod}`,
-          how: 'env',
-          running: true,
-        })),
+        references,
       }),
     );
     const small = report(many);
