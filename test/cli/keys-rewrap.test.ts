@@ -11,6 +11,8 @@ import { EncryptedFileKeyStore } from '../../src/key-stores/encrypted-file.ts';
 import { SuppliedKey } from '../../src/key-stores/supplied-key.ts';
 
 const main = fileURLToPath(new URL('../../src/cli/main.ts', import.meta.url));
+/** Each run of the CLI takes a second, and many on a machine that has other things to do. */
+const SLOW = { timeout: 120_000 };
 const ID = '[\\w-]{12}';
 
 let directory: string;
@@ -55,7 +57,7 @@ function rewrap(...args: string[]): Promise<{ readonly code: number; readonly li
   });
 }
 
-test('prints old and new id of each cluster; one that cannot be had does not keep the others back', async () => {
+test('prints old and new id of each cluster; one that cannot be had does not keep the others back', SLOW, async () => {
   const { kid } = await open('old.key', 'keys').stage('prod');
   await open('lost.key', 'lost-keys').stage('lost');
   const { code, lines } = await rewrap();
@@ -75,7 +77,7 @@ test('prints old and new id of each cluster; one that cannot be had does not kee
   expect(JSON.parse(json.join('\n'))).toEqual([{ cluster: 'prod', outcome: 'current', from: newId, to: newId }]);
 });
 
-test('a cluster that is not configured is refused', async () => {
+test('a cluster that is not configured is refused', SLOW, async () => {
   const { code, lines } = await rewrap('--cluster', 'none');
   expect({ code, said: lines.at(-1) }).toMatchObject({
     code: 1,

@@ -13,12 +13,17 @@ import { startTemporalServer, type TemporalServer } from '../../../src/demo/temp
 let directory: string;
 let server: TemporalServer;
 let connection: Connection;
+const polls: Promise<unknown>[] = [];
+const stopPolling = new AbortController();
 beforeAll(async () => {
   directory = await mkdtemp(join(tmpdir(), 'keyturn-doctor-'));
   server = await startTemporalServer({ program: await getComponent(catalog.temporal), directory });
   connection = await Connection.connect({ address: server.address });
 });
 afterAll(async () => {
+  // A poll that is still under way when its connection is closed would be tried again, and fail the run.
+  stopPolling.abort();
+  await Promise.allSettled(polls);
   await connection?.close();
   await server?.stop();
   await rm(directory, { recursive: true, force: true });
@@ -28,10 +33,11 @@ afterAll(async () => {
 async function examine(taskQueue: string, identities: readonly string[]): Promise<readonly string[]> {
   for (const identity of identities) {
     const poll = { namespace: 'default', taskQueue: { name: taskQueue }, identity };
-    const polling = connection.withDeadline(Date.now() + 60_000, () =>
-      connection.workflowService.pollWorkflowTaskQueue(poll),
+    const polling = connection.withAbortSignal(stopPolling.signal, () =>
+      connection.withDeadline(Date.now() + 60_000, () => connection.workflowService.pollWorkflowTaskQueue(poll)),
     );
     polling.catch(() => undefined);
+    polls.push(polling);
   }
   const cluster = (name: string, keyStore: string) => `
   - name: ${name}
