@@ -57,12 +57,10 @@ function endOf(plan: Plan) {
 
 const PROBE_POD: ProbePodPlan = { tokenLifetimeMs: 3_600_000, awaitRefresh: true };
 
-describe.each(
-  [1, 2, 3, 5].flatMap((count) => [
-    { count, also: '', probePod: null },
-    { count, also: ' and a probe pod', probePod: PROBE_POD },
-  ]),
-)('with $count API server(s)$also, nobody is harmed', ({ count, probePod }) => {
+describe.each([
+  ...[1, 2, 3, 5].map((count) => ({ count, also: '', probePod: null })),
+  ...[1, 3].map((count) => ({ count, also: ' and a probe pod', probePod: PROBE_POD })),
+])('with $count API server(s)$also, nobody is harmed', ({ count, probePod }) => {
   const nodes = Array.from({ length: count }, (_, index) => `node-${index + 1}`);
   const plan = planOf(nodes, drainOf({ policy: 'refreshing' }), 3_600_000, probePod);
   const before = new SimulatedCluster(plan).remains();

@@ -3,7 +3,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Plan } from '../../src/rotation/plan.ts';
 import { drainOf, planOf } from '../rotation/observed-cluster.ts';
 import { decide } from './deciding.ts';
-import { RotationHarness } from './rotation-harness.ts';
+import { RotationHarness, type RunningRotation } from './rotation-harness.ts';
 
 let harness: RotationHarness;
 beforeAll(async () => {
@@ -12,14 +12,21 @@ beforeAll(async () => {
 afterAll(() => harness.stop());
 
 const NODES = ['n1', 'n2'];
-/** Time is not skipped while an activity runs, and probes run during this wait: it is real time. */
-const KUBELET_MS = 4000;
+/** 80 % of 1 h, 10 s and 90 s. */
+const KUBELET_MS = 2_980_000;
 
+/** Without token probes: time is not skipped while an activity runs. */
 function planWith(awaitRefresh: boolean): Plan {
-  const plan = planOf(NODES, drainOf({ policy: 'refreshing' }), 200, { tokenLifetimeMs: 3_600_000, awaitRefresh });
-  if (!awaitRefresh) return plan;
-  return { ...plan, waits: { ...plan.waits, kubelet: { ms: KUBELET_MS, explanation: 'kubelet takes 4 s here' } } };
+  const probePod = { tokenLifetimeMs: 3_600_000, awaitRefresh };
+  return { ...planOf(NODES, drainOf({ policy: 'refreshing' }), 200, probePod), probed: [] };
 }
+
+/** Lets kubelet's time pass. */
+async function skipKubelet(until: RunningRotation['until']): Promise<void> {
+  const { wait } = await until(({ state, phase }) => state === 'waiting' && phase === 'Refreshing');
+  await harness.env.sleep(Date.parse(wait?.until ?? '') - (await harness.env.currentTimeMs()));
+}
+
 describe('a rotation with a probe pod', () => {
   it('tells for what it waits and until when, proves the refresh, and leaves no pod', async () => {
     const world = harness.world({ plan: planWith(true) });
@@ -27,7 +34,7 @@ describe('a rotation with a probe pod', () => {
       const { wait, possible } = await until(({ state, phase }) => state === 'waiting' && phase === 'Refreshing');
       const mintedMs = Date.parse(world.cluster.podTokenSince() ?? '');
       expect(Date.parse(wait?.until ?? '') - mintedMs).toBe(KUBELET_MS);
-      expect(wait?.reason).toBe('kubelet takes 4 s here');
+      expect(wait?.reason).toContain('48m (kubelet replaces a token at 80 % of its 1h)');
       expect(possible).toContain('rollBack');
       const audit = await handle.result();
       expect(audit).toMatchObject({ outcome: 'completed', holds: [] });
@@ -43,6 +50,7 @@ describe('a rotation with a probe pod', () => {
   it('does not add to the drain, which counts from Verifying', async () => {
     const world = harness.world({ plan: planWith(true) });
     await harness.rotate(world, {}, async ({ until, handle }) => {
+      await skipKubelet(until);
       const { wait } = await until(({ state, phase }) => state === 'waiting' && phase === 'Draining');
       const verifiedAt = world.cluster.milestones.verifiedAt ?? '';
       expect(Date.parse(wait?.until ?? '') - Date.parse(verifiedAt)).toBe(world.plan.waits.drain.totalMs);
@@ -68,6 +76,7 @@ describe('a rotation with a probe pod', () => {
     const late = { fault: 'fails', code: 'TOKEN_NOT_REFRESHED', message: 'pod x still holds the token of former-kid' };
     world.inject('provePodRefresh', late as never);
     await harness.rotate(world, {}, async ({ handle, until }) => {
+      await skipKubelet(until);
       const { held } = await until(({ state }) => state === 'held');
       expect(held).toMatchObject({ step: 'prove-pod-refresh', code: 'TOKEN_NOT_REFRESHED', message: late.message });
       expect(world.done).not.toContain('pruneKey');
