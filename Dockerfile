@@ -14,9 +14,9 @@ COPY package.json package-lock.json .npmrc ./
 RUN npm ci --omit=dev --ignore-scripts
 
 FROM node:24.21.0-bookworm-slim
-# Root certificates for Temporal, cloud storage and issuers; the slim image has none outside of Node's own.
+# Root certificates for Temporal, cloud storage and issuers; the slim image has none outside of Node's own. ssh for nodes with `access: ssh`.
 RUN apt-get update \
-  && apt-get install --yes --no-install-recommends ca-certificates \
+  && apt-get install --yes --no-install-recommends ca-certificates openssh-client \
   && rm -rf /var/lib/apt/lists/*
 WORKDIR /app
 ENV NODE_ENV=production \
