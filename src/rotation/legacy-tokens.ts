@@ -86,7 +86,7 @@ export function fateOf(token: LegacyToken, policies: LegacyTokenPolicies, use: L
 }
 
 /** A pod that runs now has the token as a file or in its environment; also where nobody could look. */
-export function isMounted({ references }: LegacyToken): boolean {
+function isMounted({ references }: LegacyToken): boolean {
   if (references === null) return true;
   return references.some(({ how, running }) => running && (how === 'volume' || how === 'env'));
 }

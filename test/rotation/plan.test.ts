@@ -82,6 +82,7 @@ describe('the plan', () => {
       nodes: ['n1'],
       relyingPartyCacheMs: 0,
       drain: waits.drain,
+      probePod: null,
       restarts,
     });
     const refreshing = steps.filter(({ phase }) => phase === 'Refreshing');

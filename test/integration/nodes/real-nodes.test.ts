@@ -162,7 +162,7 @@ describeOnKubelet('nodes with real kubelets', () => {
       const content = 'k'.repeat(8_000_000);
       const write = files.write(file, content, { mode: 0o600, ...owner }).then(
         () => 'done',
-        (error: { code: string; retryable: boolean }) => error,
+        (error: unknown) => error as { code: string; retryable: boolean },
       );
       await bed.killApiServer('node-2');
       await bed.killApiServer('node-3');
