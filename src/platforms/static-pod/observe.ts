@@ -8,6 +8,7 @@ import type {
   Problem,
   TokenLifetimeFlags,
 } from '../../rotation/observation.ts';
+import { refuseDoubles } from './double-manifests.ts';
 import { findKeyFiles, readKeyFile } from './key-files.ts';
 import { longestLifetimes, readLayout, readTokenLifetimes } from './layout.ts';
 import { readManifest } from './node-manifests.ts';
@@ -44,6 +45,7 @@ async function observeNode(node: ControlPlaneNode): Promise<NodeObservation> {
     attempt(() => readManifest(node, 'kube-apiserver')),
     attempt(() => readManifest(node, 'kube-controller-manager')),
   ]);
+  for (const each of [manifest, controllerManager]) await attempt(async () => each && refuseDoubles(node, each));
   const lifetimes = manifest && (await attempt(() => readTokenLifetimes(manifest)));
   const layout =
     manifest && controllerManager && (await attempt(() => readLayout(node.name, manifest, controllerManager)));
