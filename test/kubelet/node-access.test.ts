@@ -91,7 +91,12 @@ describeOnKubelet('nodes with real kubelets', () => {
         directory,
         owner,
         otherOwner: { uid: 65534, gid: 65534 },
-        shell: (script) => shellOn('node-2', script),
+        shell: async (script) => {
+          const output = await shellOn('node-2', script);
+          // A pod sees what was mounted when it began.
+          if (script.includes('mount -t')) await agents?.release();
+          return output;
+        },
         close: async () => {
           await shellOn('node-2', `rm -r ${directory}`);
           await agents?.release();
@@ -118,7 +123,7 @@ describeOnKubelet('nodes with real kubelets', () => {
         'node-3',
       ]);
       expect(await adapters.nodeAgents!.release()).toHaveLength(3);
-      await expect.poll(async () => (await agentPods()).length, { timeout: 30_000 }).toBe(0);
+      await expect.poll(async () => (await agentPods()).length, { timeout: 120_000 }).toBe(0);
     });
 
     test('whoever only looks cannot write', async () => {
@@ -212,7 +217,7 @@ describeOnKubelet('nodes with real kubelets', () => {
       await adapters.platform.removeBackUp(layout, 'real-1');
       expect(await tree()).toBe(before);
       await adapters.nodeAgents!.release();
-      await expect.poll(async () => (await agentPods()).length, { timeout: 30_000 }).toBe(0);
+      await expect.poll(async () => (await agentPods()).length, { timeout: 120_000 }).toBe(0);
     });
 
     async function agentLog(node: string): Promise<string> {

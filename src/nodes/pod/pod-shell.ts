@@ -67,6 +67,7 @@ export class PodShell implements NodeShell {
         return await execInPod(kubeConfigFor(kubeConfig, url), stdin === undefined ? run : { ...run, stdin });
       } catch (error) {
         if (!(error instanceof KeyturnError) || error.code === 'CONFIG_INVALID') throw error;
+        apiServers.reportFailed(url);
         if (error.details['begun'] === true) throw unreachable(this.node, [told({ url, error })]);
         failures.push({ url, error });
       }
