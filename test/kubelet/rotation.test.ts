@@ -106,7 +106,7 @@ describeOnKubelet('a rotation of real nodes', () => {
         await bed.stopKubelet('node-3');
         await handle.executeUpdate(retryUpdate, because('the copy is gone'));
         await waitForStatus(handle, stepRuns('trust/node-3'));
-        await waitForRetry(handle, /node-3 cannot be reached through an agent pod/);
+        await waitForRetry(handle, /node-3 cannot be reached/);
         await bed.startKubelet('node-3');
 
         // The agent that watches over a change is evicted in the middle of it.
