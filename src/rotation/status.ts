@@ -58,6 +58,8 @@ export interface RotationStatus {
   /** As they were seen last. */
   readonly legacyTokens: LegacyTokenReport | null;
   readonly slowClients: SlowClientReport | null;
+  /** What the platform makes impossible, in sentences; absent where there is nothing. */
+  readonly limits?: readonly string[];
 }
 
 /** gkectl's shape of a keyring. `trusted`: versions that every API server trusts, or is being taught to. */
