@@ -10,12 +10,7 @@ import type { Phase } from '../rotation/phase.ts';
 import type { Plan, WaitType } from '../rotation/plan.ts';
 import type { SlowClientReport } from '../rotation/slow-clients.ts';
 import { statusTable } from '../rotation/status-table.ts';
-import {
-  type HeldStatus,
-  type RotationStatus,
-  type StepState,
-  type WaitStatus,
-} from '../rotation/status.ts';
+import type { HeldStatus, RotationStatus, StepState, WaitStatus } from '../rotation/status.ts';
 
 export interface RunIdentity {
   readonly cluster: string;

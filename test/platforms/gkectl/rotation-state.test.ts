@@ -65,8 +65,16 @@ describe('what is judged', () => {
     ['a block that was cut off', COMPLETED.split('\n').slice(0, 2).join('\n'), null],
     ['a reason that the documentation does not know', RUNNING.replace('ProcessedReason', 'Failed'), 'unknown'],
     ['completed, but the former key is still trusted', COMPLETED.replace('[2]', '[1,2]'), 'unknown'],
-    ['completed, but tokens are of the former key', COMPLETED.replace('"tokenVersion":2', '"tokenVersion":1'), 'unknown'],
-    ['completed, but the private key is the former', COMPLETED.replace('"privateKeyVersion":2', '"privateKeyVersion":1'), 'unknown'],
+    [
+      'completed, but tokens are of the former key',
+      COMPLETED.replace('"tokenVersion":2', '"tokenVersion":1'),
+      'unknown',
+    ],
+    [
+      'completed, but the private key is the former',
+      COMPLETED.replace('"privateKeyVersion":2', '"privateKeyVersion":1'),
+      'unknown',
+    ],
     ['completed, but without a message', COMPLETED.split('\n').slice(0, 3).join('\n'), 'unknown'],
     ['completed, with a message that is no JSON', COMPLETED.replace(/message:.*/, 'message:{all is well'), 'unknown'],
     ['completed with status False', COMPLETED.replace('True', 'False'), 'unknown'],
@@ -96,7 +104,12 @@ describe('laws', () => {
     }));
   /** Lines of logs, prompts and progress bars. */
   const noise = fc
-    .array(fc.oneof(fc.string(), fc.constantFrom('{', '}', 'Reading config with version "v1"', '- [SUCCESS] Admin cluster', '\t')))
+    .array(
+      fc.oneof(
+        fc.string(),
+        fc.constantFrom('{', '}', 'Reading config with version "v1"', '- [SUCCESS] Admin cluster', '\t'),
+      ),
+    )
     .map((lines) => lines.map((line) => line.replaceAll(/(State of|status|reason|message)/g, '')).join('\n'));
 
   it('what is printed is read back, whatever lines stand before and after it', () => {
@@ -120,7 +133,10 @@ describe('laws', () => {
         const text = formatGkectlStatus(status);
         const state = parseRotationState(text.slice(0, at) + inserted + text.slice(at + removed));
         if (state === null || judgeRotationState(state) !== 'completed') return;
-        expect([state.versions?.tokenVersion, state.versions?.privateKeyVersion]).toEqual([state.version, state.version]);
+        expect([state.versions?.tokenVersion, state.versions?.privateKeyVersion]).toEqual([
+          state.version,
+          state.version,
+        ]);
         expect(new Set(state.versions?.publicKeyVersions)).toEqual(new Set([state.version]));
       }),
     );
