@@ -1,4 +1,5 @@
 // Files with secrets are never open to others, not for a moment: after each step of each way of writing every file there is looked at.
+import type * as FsPromises from 'node:fs/promises';
 import { chmod, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { readdirSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -25,11 +26,11 @@ const other = isRoot ? { uid: 65534, gid: 65533 } : us;
 
 let folder: string;
 let seen: Sight[] = [];
-const formerUmask = process.umask();
+let formerUmask: number;
 
 /** Real files, after each call of the real file system. */
 vi.mock('node:fs/promises', async (importOriginal) => {
-  const real = await importOriginal<typeof import('node:fs/promises')>();
+  const real = await importOriginal<typeof FsPromises>();
   const watched = <T extends (...args: never[]) => Promise<unknown>>(call: T) =>
     (async (...args: Parameters<T>) => {
       const result = await call(...args);
@@ -56,7 +57,7 @@ function look(): void {
 }
 
 beforeEach(async () => {
-  process.umask(0);
+  formerUmask = process.umask(0);
   folder = await mkdtemp(path.join(tmpdir(), 'keyturn-private-'));
   seen = [];
 });
