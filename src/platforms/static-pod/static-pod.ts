@@ -21,8 +21,8 @@ import { previewNode } from './preview.ts';
 import { refuseToDistrustSigner, refuseToSignUntrusted } from './refusals.ts';
 import { removeUnnamed, retireFiles } from './retire.ts';
 import { untrust } from './untrust.ts';
-import { systemClock } from './wait-for.ts';
-import type { Clock } from './wait-for.ts';
+import { systemClock } from '../wait-for.ts';
+import type { Clock } from '../wait-for.ts';
 
 export interface StaticPodNode {
   readonly name: string;
