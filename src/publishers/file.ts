@@ -2,7 +2,7 @@
 import { createHash, randomUUID } from 'node:crypto';
 import { chmod, chown, mkdir, open, readFile, realpath, rename, stat, unlink } from 'node:fs/promises';
 import path from 'node:path';
-import { KeyturnError } from '../errors.ts';
+import type { KeyturnError } from '../errors.ts';
 import { systemCodeOf, toFilePublisherError } from './file-errors.ts';
 import { withFileLock } from './file-lock.ts';
 import type { IssuerDocument, JwksPublisher, Precondition, StoredDocument } from './port.ts';

@@ -10,7 +10,7 @@ export interface GcsPublisherOptions {
   readonly bucket: string;
   /** Of an emulator. Default `https://storage.googleapis.com`. */
   readonly endpoint?: string;
-  /** Name of the JWKS' object. Default `openid/v1/jwks`. */
+  /** Name of the JWKS' object. Default `keys.json`. */
   readonly jwksObject?: string;
   /** Name of the discovery document's object. Default `.well-known/openid-configuration`. */
   readonly discoveryObject?: string;
@@ -119,7 +119,7 @@ export class GcsPublisher implements JwksPublisher {
   }
 
   #object(document: IssuerDocument): string {
-    const { jwksObject = 'openid/v1/jwks', discoveryObject = '.well-known/openid-configuration' } = this.#options;
+    const { jwksObject = 'keys.json', discoveryObject = '.well-known/openid-configuration' } = this.#options;
     return document === 'jwks' ? jwksObject : discoveryObject;
   }
 

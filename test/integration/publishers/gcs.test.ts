@@ -37,7 +37,13 @@ async function makeBucket(): Promise<string> {
 }
 
 function publisherFor(bucket: string, options: Partial<GcsPublisherOptions> = {}): GcsPublisher {
-  return new GcsPublisher({ bucket, endpoint: server.endpoint, credentials: 'anonymous', ...options });
+  return new GcsPublisher({
+    bucket,
+    endpoint: server.endpoint,
+    credentials: 'anonymous',
+    jwksObject: OBJECTS.jwks,
+    ...options,
+  });
 }
 
 publisherContract('gcs on fake-gcs-server', async () => {
@@ -126,7 +132,7 @@ async function googleAnswering(status: number, hasToken = true) {
 describe('Application Default Credentials', () => {
   test('of a workload identity: their token goes along', async () => {
     const google = await googleAnswering(200);
-    const publisher = new GcsPublisher({ bucket: 'oidc', endpoint: google.endpoint });
+    const publisher = new GcsPublisher({ bucket: 'oidc', endpoint: google.endpoint, jwksObject: OBJECTS.jwks });
     expect(await publisher.read('jwks')).toEqual({ body: 'body', etag: '7' });
     expect(google.requests).toEqual([
       { url: '/storage/v1/b/oidc/o/openid%2Fv1%2Fjwks?alt=media', authorization: 'Bearer ya29.test' },
