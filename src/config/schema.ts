@@ -181,8 +181,8 @@ export type ClusterOn<Type extends PlatformConfig['type']> = ClusterConfig & {
 export type NodeConfig = ClusterOn<'static-pod'>['platform']['nodes'][number];
 
 export function isOn<Type extends PlatformConfig['type']>(
-  cluster: ClusterConfig,
+  candidate: ClusterConfig,
   type: Type,
-): cluster is ClusterOn<Type> {
-  return cluster.platform.type === type;
+): candidate is ClusterOn<Type> {
+  return candidate.platform.type === type;
 }

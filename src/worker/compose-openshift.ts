@@ -8,13 +8,19 @@ export async function composeOpenShift({
   cluster,
   client,
 }: PlatformSurroundings<ClusterOn<'openshift'>>): Promise<ComposedPlatform> {
-  const { namespace, probeServiceAccount, apiServers: configured, timeout, pollInterval } = cluster.platform;
+  const { namespace, probeServiceAccount, apiServers: configured, ...pace } = cluster.platform;
   const probe = { namespace, name: probeServiceAccount };
   const apiServers = configured.map(
     ({ name, url }) => new KubeApiServer({ node: name, client: client.at(url), probe }),
   );
   return {
-    platform: new OpenShiftPlatform({ client, apiServers, timeoutMs: timeout, pollMs: pollInterval }),
+    platform: new OpenShiftPlatform({
+      client,
+      apiServers,
+      timeoutMs: pace.timeout,
+      pollMs: pace.pollInterval,
+      restartAfterMs: pace.restartAfter,
+    }),
     nodeAgents: null,
     apiServers,
     auditLogs: [],

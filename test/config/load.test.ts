@@ -53,6 +53,7 @@ describe('a cluster on OpenShift', () => {
         { name: 'master-1', url: 'https://10.0.0.2:6443' },
       ],
       timeout: 7_200_000,
+      restartAfter: 60_000,
       pollInterval: 5000,
     });
   });

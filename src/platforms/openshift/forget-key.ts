@@ -2,7 +2,8 @@
 import type { KeyRef } from '../../rotation/key.ts';
 import type { Advance } from '../port.ts';
 import { kidsIn, withoutKey } from './cert-entries.ts';
-import { CERTS, NEXT_SECRET, OPERAND_SECRET, type OperatorObjects } from './objects.ts';
+import { CERTS, NEXT_SECRET, OPERAND_SECRET } from './names.ts';
+import type { OperatorObjects } from './objects.ts';
 import { keyIn } from './pair.ts';
 import { objectIsMissing, wouldForgetTheNextKey } from './refusals.ts';
 import { describeUnsettled, readRevisions } from './revisions.ts';

@@ -3,21 +3,10 @@ import { z } from 'zod';
 import type { ApiCall } from '../../api-servers/api-call.ts';
 import { jsonOf } from '../../api-servers/answer-json.ts';
 import type { KubeClient } from '../../api-servers/kube-client.ts';
+import { CERTS, KEPT_SECRET, NEXT_SECRET, OPERAND_NAMESPACE, OPERAND_SECRET, OPERATOR_NAMESPACE } from './names.ts';
 import { changedMeanwhile } from './refusals.ts';
 
-export const OPERATOR_NAMESPACE = 'openshift-kube-apiserver-operator';
-export const OPERAND_NAMESPACE = 'openshift-kube-apiserver';
-/** What the operator promotes next. The one Secret of its that Keyturn writes. */
-export const NEXT_SECRET = 'next-bound-service-account-signing-key';
-/** Ours, beside it: the former pair, for the way back. One name, so that RBAC can be narrowed to it. */
-export const KEPT_SECRET = 'keyturn-former-signing-key';
-/** What API servers sign with. Written by the operator alone. */
-export const OPERAND_SECRET = 'bound-service-account-signing-key';
-export const CERTS = 'bound-sa-token-signing-certs';
-export const PRIVATE_KEY = 'service-account.key';
-export const PUBLIC_KEY = 'service-account.pub';
-
-const metadata = z.looseObject({ name: z.string(), resourceVersion: z.string() });
+const objectMetadata = z.looseObject({ name: z.string(), resourceVersion: z.string() });
 const condition = z.looseObject({
   type: z.string(),
   status: z.string(),
@@ -25,10 +14,10 @@ const condition = z.looseObject({
   message: z.string().nullish(),
 });
 
-const secret = z.looseObject({ metadata, data: z.record(z.string(), z.string()).nullish() });
-const configMap = z.looseObject({ metadata, data: z.record(z.string(), z.string()).nullish() });
+const secret = z.looseObject({ metadata: objectMetadata, data: z.record(z.string(), z.string()).nullish() });
+const configMap = z.looseObject({ metadata: objectMetadata, data: z.record(z.string(), z.string()).nullish() });
 const kubeApiServer = z.looseObject({
-  metadata,
+  metadata: objectMetadata,
   spec: z.looseObject({ forceRedeploymentReason: z.string().nullish(), observedConfig: z.unknown() }).nullish(),
   status: z
     .looseObject({
@@ -144,7 +133,7 @@ export class OperatorObjects {
   async #patch(
     path: string,
     resource: string,
-    { metadata: { name, resourceVersion } }: { readonly metadata: z.output<typeof metadata> },
+    { metadata: { name, resourceVersion } }: { readonly metadata: z.output<typeof objectMetadata> },
     change: Readonly<Record<string, unknown>>,
   ): Promise<void> {
     const call: ApiCall = { verb: 'patch', path, resource, body: { metadata: { resourceVersion }, ...change } };

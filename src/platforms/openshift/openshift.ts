@@ -8,7 +8,8 @@ import type { ApiServerObservation, ControlPlaneObservation } from '../../rotati
 import { observeApiServers } from '../observe-api-servers.ts';
 import type { Advance, ManagedPlatform, ManagedRotation } from '../port.ts';
 import { forgetKey } from './forget-key.ts';
-import { KEPT_SECRET, NEXT_SECRET, OperatorObjects } from './objects.ts';
+import { KEPT_SECRET, NEXT_SECRET } from './names.ts';
+import { OperatorObjects } from './objects.ts';
 import { observeOperator } from './observe.ts';
 import { isWhole, keyIn, pairOf, toSecretData } from './pair.ts';
 import { formerIsNotKept, keyUnsupported, nextIsAnother, nextIsGone } from './refusals.ts';
@@ -83,13 +84,13 @@ export class OpenShiftPlatform implements ManagedPlatform {
     return forgetKey(this.#objects, key);
   }
 
+  /** Whatever the operator was handed meanwhile: a person has decided that the former key is to sign. */
   async takeBack(rotation: ManagedRotation): Promise<Advance> {
-    const { former, next } = rotation;
+    const { former } = rotation;
     const seen = await this.#objects.nextSecret();
-    if (seen === null) throw nextIsGone();
-    const found = keyIn(seen, NEXT_SECRET)?.kid ?? 'none';
-    if (found === former.kid) return this.#switch.look(rotation, former);
-    if (found !== next?.kid) throw nextIsAnother(found, former.kid);
+    if (seen === null)
+      return { waitingFor: `the operator has not made Secret ${NEXT_SECRET} again, which was deleted` };
+    if (keyIn(seen, NEXT_SECRET)?.kid === former.kid) return this.#switch.look(rotation, former);
     const kept = await this.#objects.keptSecret();
     if (kept === null || keyIn(kept, KEPT_SECRET)?.kid !== former.kid || !isWhole(kept, KEPT_SECRET))
       throw formerIsNotKept();

@@ -2,7 +2,8 @@
 import { parsePrivateKey, parsePublicKeys } from '../../keys/pem.ts';
 import type { SigningKey } from '../../keys/signing-key.ts';
 import type { PublicKey } from '../../rotation/key.ts';
-import { PRIVATE_KEY, PUBLIC_KEY, type SecretObject } from './objects.ts';
+import { PRIVATE_KEY, PUBLIC_KEY } from './names.ts';
+import type { SecretObject } from './objects.ts';
 
 /** The public half; null where there is none. @throws KEY_MALFORMED */
 export function keyIn(secret: SecretObject | null, subject: string): PublicKey | null {

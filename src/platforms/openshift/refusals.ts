@@ -1,6 +1,6 @@
 // What keeps the operator's part of a rotation from going on, each with its remedy.
 import { KeyturnError } from '../../errors.ts';
-import { KEPT_SECRET, NEXT_SECRET, OPERATOR_NAMESPACE } from './objects.ts';
+import { KEPT_SECRET, NEXT_SECRET, OPERATOR_NAMESPACE } from './names.ts';
 
 const NEXT = `Secret ${OPERATOR_NAMESPACE}/${NEXT_SECRET}`;
 

@@ -2,7 +2,7 @@
 import type { KubeClient } from '../../api-servers/kube-client.ts';
 import { missingRules, type ResourceRule } from '../../api-servers/permissions.ts';
 import type { Problem } from '../../rotation/observation.ts';
-import { CERTS, KEPT_SECRET, NEXT_SECRET, OPERAND_NAMESPACE, OPERAND_SECRET, OPERATOR_NAMESPACE } from './objects.ts';
+import { CERTS, KEPT_SECRET, NEXT_SECRET, OPERAND_NAMESPACE, OPERAND_SECRET, OPERATOR_NAMESPACE } from './names.ts';
 
 const MANIFEST = 'deploy/rbac-openshift.yaml';
 
