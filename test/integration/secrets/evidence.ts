@@ -70,7 +70,7 @@ export class Evidence {
     const outcome = await run(process.execPath, [main, ...words], { env }).catch(
       (error: unknown) => error as Awaited<ReturnType<typeof run>>,
     );
-    const text = `${outcome.stdout}\n${outcome.stderr}`;
+    const text = [outcome.stdout, outcome.stderr].map(String).join('\n');
     await this.keep(`command-${name}.txt`, text);
     return text;
   }
