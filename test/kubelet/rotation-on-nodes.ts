@@ -12,7 +12,7 @@ import { applyManifest } from '../../src/demo/control-plane/apply-manifest.ts';
 import type { KubeletBed } from '../../src/demo/kubelet/kubelet-bed.ts';
 import { startWorkloads } from '../../src/demo/workloads.ts';
 import type { AuditRecord } from '../../src/rotation/audit.ts';
-import { openScene, rotate, type Scene } from '../integration/rotation-scene.ts';
+import { openScene, rotate, waitForStatus, type Scene } from '../integration/rotation-scene.ts';
 
 const MINUTE_MS = 60_000;
 const main = path.join(import.meta.dirname, '../../src/cli/main.ts');
@@ -65,7 +65,7 @@ export async function rotateWhile(
   disturb: (handle: RotationHandle) => Promise<void>,
 ): Promise<AuditRecord> {
   const workloads = await startWorkloads(scene, { cacheMs: 2000, intervalMs: 250, reloadAfterMs: 2000 });
-  const handle = await rotate({ ...scene, cluster });
+  const handle = await begin({ ...scene, cluster });
   try {
     await disturb(handle);
     return await handle.result();
@@ -74,6 +74,22 @@ export async function rotateWhile(
     expect(seen.rejections).toEqual([]);
     expect(seen.rejected).toBe(0);
     expect(seen.checks).toBeGreaterThan(100);
+  }
+}
+
+/** On a machine that is busy with other things an API server may not answer in time: Preflight refuses then, and is asked again. */
+async function begin(scene: Scene): Promise<RotationHandle> {
+  for (let attempt = 1; ; attempt += 1) {
+    const handle = await rotate(scene);
+    const refusal = handle.result().then(
+      () => undefined,
+      (error: unknown) => error as { readonly cause?: { readonly message?: string } },
+    );
+    const begun = waitForStatus(handle, ({ phase }) => phase !== 'Preflight').then(() => 'begun' as const);
+    begun.catch(() => undefined);
+    const first = await Promise.race([begun, refusal]);
+    if (first === 'begun' || attempt === 5 || !/cannot be reached|is not ready/.test(first?.cause?.message ?? ''))
+      return handle;
   }
 }
 
