@@ -99,7 +99,7 @@ describeOnKubelet('a rotation of real nodes', () => {
         const copy = inManifests('node-2', 'kube-apiserver.yaml.tmp');
         await copyFile(inManifests('node-2', 'kube-apiserver.yaml'), copy);
         const held = await waitForStatus(handle, ({ state }) => state === 'held', 4 * MINUTE_MS);
-        expect(held.held).toMatchObject({ step: 'trust/node-2', code: 'MANIFEST_UNSUPPORTED' });
+        expect(held.held, held.held?.message).toMatchObject({ step: 'trust/node-2', code: 'MANIFEST_UNSUPPORTED' });
         expect(held.held?.message).toContain('kube-apiserver.yaml.tmp is a second manifest');
         await rm(copy);
         // The kubelet of the next node does not run: that is told, and waited for.
@@ -155,7 +155,7 @@ describeOnKubelet('a rotation of real nodes', () => {
         const manifest = await readManifest('node-3');
         await bed.stopKubelet('node-3');
         const { held } = await waitForStatus(handle, ({ state }) => state === 'held', 5 * MINUTE_MS);
-        expect(held).toMatchObject({ step: 'trust/node-3', code: 'MANIFEST_REFUSED' });
+        expect(held, held?.message).toMatchObject({ step: 'trust/node-3', code: 'MANIFEST_REFUSED' });
         expect(held?.message).toContain('The former manifest is back');
         expect(await readManifest('node-3')).toBe(manifest);
         await bed.startKubelet('node-3');

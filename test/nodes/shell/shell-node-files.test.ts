@@ -81,6 +81,19 @@ describe('ShellNodeFiles', () => {
     }
   });
 
+  test.for([
+    ['before it began', ''],
+    ['in the middle', 'keyturn\n'],
+  ] as const)('a command that is ended by a signal %s is worth another try: the node goes down', async ([, stdout]) => {
+    const run = async () => ({ exitCode: 137, stdout: Buffer.from(stdout), stderr: '' });
+    const gone = new ShellNodeFiles({ node: 'node-1', run });
+    const refusal = { code: 'NODE_UNREACHABLE', subject: 'node-1', retryable: true };
+    await expect(gone.read('/file')).rejects.toMatchObject(refusal);
+    await expect(gone.write('/file', 'text', { mode: 0o600, ...owner })).rejects.toMatchObject(refusal);
+    await expect(gone.list('/')).rejects.toMatchObject(refusal);
+    await expect(gone.remove('/file')).rejects.toMatchObject(refusal);
+  });
+
   test('a file that is not UTF-8, a directory, and a link in a circle are refused', async () => {
     await writeFile(at('latin1'), Buffer.from([0x6b, 0xe4, 0x73, 0x65]));
     await symlink('loop', at('loop'));
