@@ -101,7 +101,7 @@ export function createActivities(dependencies: ActivityDependencies): RotationAc
     pruneKey: step(issuerSteps.pruneKey),
     republishFormer: step(issuerSteps.republishFormer),
     untrust: step(nodeSteps.untrust),
-    settleControllerManager: step(nodeSteps.restoreControllerManager),
+    settleControllerManager: step(nodeSteps.settleControllerManager),
     retire: step(keySteps.retire),
     checkGuards: step(async () => ({ changed: false, proof: 'the guards hold' })),
 

@@ -5,6 +5,7 @@ import { kidOfJwk, parseJwks } from '../jwks/jwks.ts';
 import { toPublicKey } from '../keys/public-key.ts';
 import { readPublic } from '../publishers/read-back.ts';
 import { formerTimesOf } from '../rotation/key-age.ts';
+import { FORMER_KEY_LAYOUT } from '../rotation/key-layout.ts';
 import type { KeyRef, PublicKey } from '../rotation/key.ts';
 import type { RotationRecord } from '../rotation/record.ts';
 import type { ClusterAdapters } from './cluster-adapters.ts';
@@ -34,7 +35,8 @@ export async function stageKey(
     former,
     next: { kid, alg },
     ...(wrappingKeyId === undefined ? {} : { wrappingKeyId }),
-    layouts,
+    // The choice was made in Preflight, and stands in the plan.
+    layouts: layouts.map((layout) => ({ ...layout, keyLayout: input.keyLayout ?? FORMER_KEY_LAYOUT })),
     milestones: {},
     formerTimes: formerTimesOf(record),
   };

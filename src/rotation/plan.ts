@@ -3,6 +3,7 @@ import type { Capabilities } from './capabilities.ts';
 import { drainSummary, type DrainComputation } from './drain.ts';
 import { formatDuration } from './duration.ts';
 import type { GuardName } from './guards.ts';
+import type { ChosenKeyLayout } from './key-layout.ts';
 import type { RefreshWait } from './kubelet-refresh.ts';
 import type { LegacyTokenReport } from './legacy-token-report.ts';
 import type { Phase } from './phase.ts';
@@ -94,6 +95,8 @@ export interface Plan {
   readonly steps: readonly Step[];
   /** As Preflight saw them; absent in plans of before this was looked for. */
   readonly legacyTokens?: LegacyTokenReport;
+  /** How the nodes are changed; absent in plans of before there was a choice. */
+  readonly keyLayout?: ChosenKeyLayout;
 }
 
 export interface PlanInput {
@@ -107,6 +110,7 @@ export interface PlanInput {
   /** Restarted in Refreshing, one after the other. Default: none. */
   readonly restarts?: readonly WorkloadName[];
   readonly legacyTokens?: LegacyTokenReport;
+  readonly keyLayout?: ChosenKeyLayout;
 }
 
 /**
@@ -297,6 +301,7 @@ export function makePlan(input: PlanInput): Plan {
     pointOfNoReturn: 'Untrusting',
     steps: input.capabilities.nodeAgents === true ? withReleases(steps) : steps,
     ...(input.legacyTokens === undefined ? {} : { legacyTokens: input.legacyTokens }),
+    ...(input.keyLayout === undefined ? {} : { keyLayout: input.keyLayout }),
   };
 }
 

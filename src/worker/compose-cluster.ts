@@ -39,6 +39,12 @@ export async function composeCluster(
   const kubeConfig = await loadKubeConfig(resolve(platform.kubeconfig), platform.context);
   const client = new KubeClient(kubeConfig);
   const probe = { namespace: platform.namespace, name: platform.probeServiceAccount };
+  const reads = new KubeCluster({
+    client,
+    namespace: platform.namespace,
+    probeServiceAccount: platform.probeServiceAccount,
+    restarts: cluster.policies.restartWorkloads,
+  });
   const composed = await composeNodes(cluster, kubeConfig, resolve, access);
   const nodes = composed.nodes.map(({ config: node, files, manifestsDirectory, url }) => {
     const apiServer = new KubeApiServer({ node: node.name, client: client.at(url), probe });
@@ -62,15 +68,12 @@ export async function composeCluster(
       nodes,
       nodeAgents: composed.agents !== null,
       readyTimeoutMs: cluster.policies.readyTimeout,
+      keyLayout: platform.keyLayout,
+      kubeadmConfigExists: () => reads.kubeadmConfigExists(),
     }),
     nodeAgents: composed.agents,
     apiServers: nodes.map(({ apiServer }) => apiServer),
-    reads: new KubeCluster({
-      client,
-      namespace: platform.namespace,
-      probeServiceAccount: platform.probeServiceAccount,
-      restarts: cluster.policies.restartWorkloads,
-    }),
+    reads,
     legacySecrets: new KubeLegacySecrets({ client }),
     slowClients: {
       staleTokenCounts: () => Promise.all(nodes.map(({ name, url }) => readStaleTokenCount(name, client.at(url)))),

@@ -204,7 +204,7 @@ describeOnKubelet('nodes with real kubelets', () => {
       const before = await tree();
       await adapters.platform.backUp(layout, 'real-1');
       expect(await adapters.platform.trust(layout, next, freely())).toMatchObject({ changed: true });
-      expect(await adapters.platform.sign(layout, next, freely())).toMatchObject({ changed: true });
+      expect(await adapters.platform.sign(layout, former, next, freely())).toMatchObject({ changed: true });
       await adapters.platform.signWithFormer(layout, former, next, freely());
       await adapters.platform.distrust(layout, next, freely());
       await adapters.platform.removeBackUp(layout, 'real-1');
