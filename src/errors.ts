@@ -45,6 +45,10 @@ export type ErrorCode =
   | 'SLOW_CLIENTS'
   | 'WORKLOAD_NOT_FOUND'
   | 'ROLLOUT_INCOMPLETE'
+  // platforms that order the rotation themselves
+  | 'GKECTL_FAILED'
+  | 'GKECTL_UNSUPPORTED'
+  | 'GKECTL_BUSY'
   // the rotation
   | 'PREFLIGHT_REFUSED'
   | 'GUARD_FAILED'

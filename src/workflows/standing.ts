@@ -3,19 +3,14 @@ import { setCurrentDetails } from '@temporalio/workflow';
 import type { StepResult } from '../activities/contract.ts';
 import { possibleDecisions, type RunState, type Situation } from '../rotation/decisions.ts';
 import type { KeyRef } from '../rotation/key.ts';
+import { toGkectlStatus } from '../rotation/gkectl-status.ts';
 import { keyringOf, type KeyringEntry } from '../rotation/keyring.ts';
 import type { LegacyTokenReport } from '../rotation/legacy-token-report.ts';
 import type { Phase } from '../rotation/phase.ts';
 import type { Plan, WaitType } from '../rotation/plan.ts';
 import type { SlowClientReport } from '../rotation/slow-clients.ts';
 import { statusTable } from '../rotation/status-table.ts';
-import {
-  toGkectlStatus,
-  type HeldStatus,
-  type RotationStatus,
-  type StepState,
-  type WaitStatus,
-} from '../rotation/status.ts';
+import type { HeldStatus, RotationStatus, StepState, WaitStatus } from '../rotation/status.ts';
 
 export interface RunIdentity {
   readonly cluster: string;

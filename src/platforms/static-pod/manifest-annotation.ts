@@ -113,7 +113,7 @@ function metadataOf(manifest: Manifest): YAMLMap {
 function annotationsOf(manifest: Manifest, metadata: YAMLMap): YAMLMap | undefined {
   const annotations = metadata.get('annotations', true) as Node | undefined;
   if (annotations === undefined) return undefined;
-  if (isMap(annotations) && annotations.anchor === undefined) return annotations as YAMLMap;
+  if (isMap(annotations) && annotations.anchor === undefined) return annotations;
   throw unsupported(manifest, 'has annotations that are empty or an alias', 'Write them out, or take that line away');
 }
 

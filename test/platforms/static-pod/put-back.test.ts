@@ -5,7 +5,7 @@ import { readTree } from '../../fakes/file-tree.ts';
 import { READY_TIMEOUT_MS, StaticPodWorld } from '../../fakes/static-pod-world.ts';
 import { ecKeyPair } from './key-pairs.ts';
 import type { KeyLayout } from '../../../src/rotation/key-layout.ts';
-import { API_SERVER_STEPS, FORWARD, LAYOUTS, THERE_AND_BACK, run, steps } from './steps.ts';
+import { API_SERVER_STEPS, FORWARD, run, steps } from './steps.ts';
 import type { Scene, Step, StepName } from './steps.ts';
 
 const former = ecKeyPair();

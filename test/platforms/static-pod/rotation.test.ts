@@ -5,7 +5,7 @@ import { readTree } from '../../fakes/file-tree.ts';
 import { StaticPodWorld, formerPrivateOwner, formerPublicOwner } from '../../fakes/static-pod-world.ts';
 import type { WorldOptions } from '../../fakes/static-pod-world.ts';
 import { ecKeyPair, rsaKeyPair } from './key-pairs.ts';
-import { FORWARD, LAYOUTS, THERE_AND_BACK, THERE_AND_BACK_OTHERWISE, run, steps } from './steps.ts';
+import { FORWARD, LAYOUTS, THERE_AND_BACK, run, steps } from './steps.ts';
 import type { Scene, Step } from './steps.ts';
 
 let world: StaticPodWorld | undefined;

@@ -65,7 +65,7 @@ export const THERE_AND_BACK: readonly StepName[] = [
 ];
 
 /** The same with the two undos of Signing in the other order. */
-export const THERE_AND_BACK_OTHERWISE: readonly StepName[] = [
+const THERE_AND_BACK_OTHERWISE: readonly StepName[] = [
   'backUp',
   'trust',
   'sign',
