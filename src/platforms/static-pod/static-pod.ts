@@ -5,10 +5,10 @@ import type { SigningKey } from '../../keys/signing-key.ts';
 import type { NodeFiles } from '../../nodes/port.ts';
 import type { KeyRef, PublicKey } from '../../rotation/key.ts';
 import type { ApiServerObservation, ControlPlaneObservation, NodeLayout } from '../../rotation/observation.ts';
-import type { Capabilities } from '../../rotation/capabilities.ts';
+import type { StagedCapabilities } from '../../rotation/capabilities.ts';
 import { FORMER_KEY_LAYOUT } from '../../rotation/key-layout.ts';
 import type { KeyLayout } from '../../rotation/key-layout.ts';
-import type { FileDiff, NodeChange, Platform, StepControl } from '../port.ts';
+import type { FileDiff, NodeChange, StagedPlatform, StepControl } from '../port.ts';
 import { backUp, removeBackUp } from './back-up.ts';
 import type { Timing } from './change-manifest.ts';
 import { chooseKeyLayout } from './choose-key-layout.ts';
@@ -48,8 +48,8 @@ export interface StaticPodOptions {
   readonly kubeadmConfigExists?: () => Promise<boolean>;
 }
 
-export class StaticPodPlatform implements Platform {
-  readonly capabilities: Capabilities;
+export class StaticPodPlatform implements StagedPlatform {
+  readonly capabilities: StagedCapabilities;
   readonly #nodes: ReadonlyMap<string, ControlPlaneNode>;
   readonly #timing: Timing;
   readonly #chooseKeyLayout: () => ReturnType<typeof chooseKeyLayout>;
