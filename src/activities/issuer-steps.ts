@@ -5,7 +5,7 @@ import { toJwk } from '../keys/jwk.ts';
 import { KeyturnError } from '../errors.ts';
 import { updateDocument } from '../publishers/update-document.ts';
 import type { PublicKey } from '../rotation/key.ts';
-import { confirmPublic } from './public-documents.ts';
+import { confirmPublic, readPublicKids } from './public-documents.ts';
 import type { StepContext, StepOutcome } from './step-frame.ts';
 import { proveControllerManager } from './token-steps.ts';
 
@@ -14,18 +14,34 @@ export async function publishKey(context: StepContext): Promise<StepOutcome> {
   const { adapters, record } = context;
   const staged = await adapters.keyStore.staged(adapters.name);
   if (staged?.kid !== record.next.kid) throw keyIsGone(record.next.kid);
+  const wasMissing = await noteWhereMissing(context);
   const changed = await publish(context, [record.former, staged]);
   await publishDiscovery(context, staged);
-  const at = (changed ? undefined : record.milestones.publishedAt) ?? context.now();
-  await context.saveRecord({ milestones: { ...record.milestones, publishedAt: at } });
+  const { keyMissingAt: _missing, publishedAt, ...milestones } = record.milestones;
+  const at = (changed || wasMissing ? undefined : publishedAt) ?? context.now();
+  await context.saveRecord({ milestones: { ...milestones, publishedAt: at } });
   return { changed, at, proof: `${adapters.publicIssuer.jwksUrl} shows ${staged.kid}, byte for byte as written` };
+}
+
+/**
+ * A rotation that is taken up finds a key missing that it had published. Noted before it is published again: should this step die after the
+ * writing, the next call would not see that it wrote.
+ */
+async function noteWhereMissing({ adapters, record, saveRecord, now }: StepContext): Promise<boolean> {
+  const { milestones, next, former } = record;
+  if (milestones.publishedAt === undefined) return false;
+  if (milestones.keyMissingAt !== undefined) return true;
+  const kids = await readPublicKids(adapters.publicIssuer);
+  if (kids.includes(next.kid) && kids.includes(former.kid)) return false;
+  await saveRecord({ milestones: { ...milestones, keyMissingAt: now() } });
+  return true;
 }
 
 /** Undo of Publishing. */
 export async function withdrawKey(context: StepContext): Promise<StepOutcome> {
   const { record } = context;
   const outcome = await remove(context, record.next.kid);
-  const { publishedAt: _, ...milestones } = record.milestones;
+  const { publishedAt: _, keyMissingAt: _missing, ...milestones } = record.milestones;
   await context.saveRecord({ milestones });
   return outcome;
 }
@@ -35,8 +51,10 @@ export async function pruneKey(context: StepContext): Promise<StepOutcome> {
   const { record } = context;
   const evidence = await proveControllerManager(context);
   const outcome = await remove(context, record.former.kid);
-  const prunedAt = record.milestones.prunedAt ?? context.now();
-  await context.saveRecord({ milestones: { ...record.milestones, prunedAt } });
+  // The guards have seen that what was lost is there again, for as long as its waits demand.
+  const { keyMissingAt: _missing, otherSignerAt: _other, ...milestones } = record.milestones;
+  const prunedAt = milestones.prunedAt ?? context.now();
+  await context.saveRecord({ milestones: { ...milestones, prunedAt } });
   return { ...outcome, proof: `${outcome.proof}; ${evidence}` };
 }
 

@@ -5,6 +5,7 @@ import { KeyturnError } from '../errors.ts';
 import type { StepControl } from '../platforms/port.ts';
 import type { KeyRef } from '../rotation/key.ts';
 import { rulesAskedBy } from '../rotation/legacy-tokens.ts';
+import { countedFrom } from '../rotation/lost-premises.ts';
 import { makePlan, type Plan } from '../rotation/plan.ts';
 import { findBlockers, findFormer, type PreflightFacts } from '../rotation/preflight.ts';
 import { isUnfinished, type RotationRecord } from '../rotation/record.ts';
@@ -62,8 +63,7 @@ export async function preflight({
     doneBefore: stepsDoneBefore(plan, milestones),
     takenUp: record !== null,
     next: record === null ? null : { kid: record.next.kid, alg: record.next.alg },
-    publishedAt: milestones.publishedAt ?? null,
-    verifiedAt: milestones.verifiedAt ?? null,
+    ...countedFrom(milestones, new Date().toISOString()),
     canRollBack: milestones.untrustingAt === undefined,
     startedBy,
     warnings: warningsOf(plan, record),

@@ -21,8 +21,9 @@ export async function verify(context: StepContext): Promise<StepOutcome> {
     audience,
     formerTokens: former,
   });
-  const at = record.milestones.verifiedAt ?? context.now();
-  await context.saveRecord({ milestones: { ...record.milestones, verifiedAt: at } });
+  const { otherSignerAt, verifiedAt, ...milestones } = record.milestones;
+  const at = (otherSignerAt === undefined ? verifiedAt : undefined) ?? context.now();
+  await context.saveRecord({ milestones: { ...milestones, verifiedAt: at } });
   const ofFormer =
     former.length > 0
       ? `${former.length} token(s) of the former key are still accepted`

@@ -53,6 +53,8 @@ const recordSchema: z.ZodType<RotationRecord> = z.looseObject({
   milestones: z.looseObject({
     publishedAt: timestamp.exactOptional(),
     verifiedAt: timestamp.exactOptional(),
+    keyMissingAt: timestamp.exactOptional(),
+    otherSignerAt: timestamp.exactOptional(),
     prunedAt: timestamp.exactOptional(),
     untrustingAt: timestamp.exactOptional(),
     untrustedAt: timestamp.exactOptional(),

@@ -69,8 +69,14 @@ const CLUSTER_ACTIONS: Readonly<Record<Exclude<Action, { node: string } | { type
     world.staged = 0;
   },
   *publishKey(world) {
-    if (world.staged !== nextOf(world)) throw new StepFailed('KEY_NOT_FOUND', 'the key store does not have the new key');
-    const changed = yield* editJwks(world, (keys) => keys | FORMER | nextOf(world));
+    if (world.staged !== nextOf(world))
+      throw new StepFailed('KEY_NOT_FOUND', 'the key store does not have the new key');
+    const both = FORMER | nextOf(world);
+    if (world.record?.milestones.publishedAt !== undefined && (world.jwks & both) !== both) {
+      world.saveMilestones({ keyMissingAt: world.workerTime() });
+      yield;
+    }
+    const changed = yield* editJwks(world, (keys) => keys | both);
     yield;
     const { publishedAt: before, keyMissingAt } = world.record?.milestones ?? {};
     const publishedAt = (changed || keyMissingAt !== undefined ? undefined : before) ?? world.workerTime();
@@ -86,7 +92,8 @@ const CLUSTER_ACTIONS: Readonly<Record<Exclude<Action, { node: string } | { type
     const next = nextOf(world);
     for (const { name, up, signer, trusted } of world.nodes) {
       if (!up) throw new StepFailed('API_SERVER_UNREACHABLE', `${name} does not answer`, true);
-      if (signer !== next || (trusted & next) === 0) throw new StepFailed('TOKEN_REJECTED', `the token of ${name} is another one`);
+      if (signer !== next || (trusted & next) === 0)
+        throw new StepFailed('TOKEN_REJECTED', `the token of ${name} is another one`);
     }
     if ((world.jwks & next) === 0) throw new StepFailed('TOKEN_REJECTED', 'a relying party does not know the new key');
     yield;
@@ -107,7 +114,8 @@ const CLUSTER_ACTIONS: Readonly<Record<Exclude<Action, { node: string } | { type
     world.pod = null;
   },
   *verifyWithPod(world) {
-    if (world.anySigner() !== nextOf(world)) throw new StepFailed('TOKEN_REJECTED', 'a new pod gets a token of another key');
+    if (world.anySigner() !== nextOf(world))
+      throw new StepFailed('TOKEN_REJECTED', 'a new pod gets a token of another key');
     const { pod } = world;
     if (pod === null || pod.key === nextOf(world)) return;
     return { at: world.workerTime(), podTokenSince: new Date(pod.mintedMs).toISOString() };
@@ -121,7 +129,10 @@ const CLUSTER_ACTIONS: Readonly<Record<Exclude<Action, { node: string } | { type
     world.pod = null;
   },
   *refresh(world) {
-    const due = world.secrets.observe(today(world)).filter(ofFormer).filter((token) => needsSuccessor(token, world.secrets.policies(), useOf(world)));
+    const due = world.secrets
+      .observe(today(world))
+      .filter(ofFormer)
+      .filter((token) => needsSuccessor(token, world.secrets.policies(), useOf(world)));
     if (due.length > 0) proveManager(world, nextOf(world));
     for (const { name } of due) {
       world.secrets.makeSuccessor(name, world.leader.managerSigner);
@@ -134,14 +145,19 @@ const CLUSTER_ACTIONS: Readonly<Record<Exclude<Action, { node: string } | { type
       world.secrets.remove(token.name);
       yield;
     }
-    const reminted = observed.filter(({ rotationId, successorOf, kid }) => rotationId !== null && successorOf === null && keyOf(kid) === nextOf(world));
+    const reminted = observed.filter(
+      ({ rotationId, successorOf, kid }) => rotationId !== null && successorOf === null && keyOf(kid) === nextOf(world),
+    );
     if (reminted.length > 0) proveManager(world, FORMER);
     for (const { name } of reminted) world.secrets.remint(name, FORMER);
   },
   *settleLegacyTokens(world) {
     world.secrets.move();
     const policies = world.secrets.policies();
-    const clearable = world.secrets.observe(today(world)).filter(ofFormer).filter((token) => mayBeCleared(token, policies, useOf(world)));
+    const clearable = world.secrets
+      .observe(today(world))
+      .filter(ofFormer)
+      .filter((token) => mayBeCleared(token, policies, useOf(world)));
     if (clearable.length > 0) proveManager(world, nextOf(world));
     for (const { name } of clearable) {
       world.secrets.remint(name, world.leader.managerSigner);
@@ -151,7 +167,8 @@ const CLUSTER_ACTIONS: Readonly<Record<Exclude<Action, { node: string } | { type
     if (left.some((token) => fateOf(token, policies, useOf(world)) === 'holds')) {
       throw new StepFailed('LEGACY_TOKENS_IN_USE', 'a token in a Secret of the former key is in use');
     }
-    if (world.slowClientKey === FORMER) throw new StepFailed('SLOW_CLIENTS', 'a client goes on with a token of the former key');
+    if (world.slowClientKey === FORMER)
+      throw new StepFailed('SLOW_CLIENTS', 'a client goes on with a token of the former key');
   },
   *pruneKey(world) {
     proveManager(world, nextOf(world));
@@ -177,7 +194,8 @@ const CLUSTER_ACTIONS: Readonly<Record<Exclude<Action, { node: string } | { type
     yield;
     for (const node of world.nodes) {
       const { trustsNamed, signsNamed, managerNamed } = node.disk;
-      if (trustsNamed || signsNamed || managerNamed) throw new StepFailed('GUARD_FAILED', `a manifest of ${node.name} names a file that was to be removed`);
+      if (trustsNamed || signsNamed || managerNamed)
+        throw new StepFailed('GUARD_FAILED', `a manifest of ${node.name} names a file that was to be removed`);
       world.write(node, { namedPub: 0, namedKey: 0, backUp: false });
       yield;
     }

@@ -72,7 +72,8 @@ export class Attempts {
   check({ action, guards }: Step | UndoStep): Failure | null {
     let pauseMs = FIRST_PAUSE_MS;
     for (;;) {
-      const found = violated(this.world, guards, 'node' in action ? action.node : null, this.clock.ends());
+      const node = 'node' in action ? action.node : null;
+      const found = violated(this.world, guards, node, (wait) => this.clock.end(wait));
       if (found.length === 0) return null;
       if (!found.every(({ transient }) => transient)) {
         const message = found.map(({ reason }) => reason).join('; ');
@@ -97,7 +98,7 @@ export class Attempts {
     const { world, fault } = this;
     if (step.action.type === 'wait') return undefined;
     this.fault = null;
-    world.tell(`${step.summary}.`);
+    if (world.isTold) world.tell(`${step.summary}.`);
     if (fault !== null) this.begin(fault, step);
     const doing = perform(world, step.action);
     const { after } = { after: -1, ...fault };
@@ -151,7 +152,8 @@ export class Attempts {
     while (doing.next().done !== true) world.look('ours');
     world.look('ours');
     const after = stateOf(world);
-    if (before !== after) throw new Harm(`invariant 6: done twice, "${step.summary}" changes something: ${before} became ${after}`);
+    if (before !== after)
+      throw new Harm(`invariant 6: done twice, "${step.summary}" changes something: ${before} became ${after}`);
   }
 
   /** What writes over exactly what it has read finds another version, and ends. */

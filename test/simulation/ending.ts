@@ -11,8 +11,14 @@ export function endingProblem(world: World, ending: Ending, { happenings }: Scen
   const isCompleted = ending === 'completed';
   const [left, gone] = isCompleted ? [world.record?.next ?? NEXT, FORMER] : [FORMER, NEXT | SECOND];
   if (world.staged !== 0) return 'a key is left in the key store';
-  if ((world.jwks & gone) !== 0 && !meddled.has('the former key is put back into the JWKS')) return 'the other key is public';
-  if ((world.jwks & left) === 0 && !meddled.has('the new key is dropped from the JWKS') && !meddled.has('the former key is dropped from the JWKS')) return 'the key is not public';
+  if ((world.jwks & gone) !== 0 && !meddled.has('the former key is put back into the JWKS'))
+    return 'the other key is public';
+  if (
+    (world.jwks & left) === 0 &&
+    !meddled.has('the new key is dropped from the JWKS') &&
+    !meddled.has('the former key is dropped from the JWKS')
+  )
+    return 'the key is not public';
   for (const node of world.nodes) {
     const problem = nodeProblem(node, left);
     if (problem !== null) return `${problem} on ${node.name}`;

@@ -7,7 +7,11 @@ import type { World } from './world.ts';
 
 /** To the step that comes next. `after`: so many of its parts are done. */
 export type Fault =
-  | { readonly fault: 'dies'; readonly after: number; readonly then: 'is tried again' | 'fails' | 'the run is killed' | 'the operator rolls back' }
+  | {
+      readonly fault: 'dies';
+      readonly after: number;
+      readonly then: 'is tried again' | 'fails' | 'the run is killed' | 'the operator rolls back';
+    }
   /** It is tried again while it still sleeps; `turns` later it wakes up and does the rest. */
   | { readonly fault: 'sleeps'; readonly after: number; readonly turns: number }
   | { readonly fault: 'is done twice' }

@@ -38,21 +38,32 @@ function whatIsWrong(world: World): readonly Wrong[] {
 
 function tell(
   { nodes, jwks }: World,
-  { inUse, fixed, signers, apiSigners, known }: Readonly<Record<'inUse' | 'fixed' | 'signers' | 'apiSigners' | 'known', Keys>>,
+  {
+    inUse,
+    fixed,
+    signers,
+    apiSigners,
+    known,
+  }: Readonly<Record<'inUse' | 'fixed' | 'signers' | 'apiSigners' | 'known', Keys>>,
 ): readonly Wrong[] {
   const wrong: Wrong[] = [];
   const add = (sentence: string, missing: Keys = 0) => wrong.push({ sentence, missing: missing & ~jwks });
   for (const { name, trusted, disk } of nodes) {
     for (const key of SIGNERS) {
-      if ((key & (inUse | fixed) & ~trusted) !== 0) add(`invariant 1: ${name} rejects a valid token of ${wordsFor(key)}`);
-      if ((key & signers & ~trusted) !== 0) add(`invariant 2: ${wordsFor(key)} signs somewhere, and ${name} does not have it`);
+      if ((key & (inUse | fixed) & ~trusted) !== 0)
+        add(`invariant 1: ${name} rejects a valid token of ${wordsFor(key)}`);
+      if ((key & signers & ~trusted) !== 0)
+        add(`invariant 2: ${wordsFor(key)} signs somewhere, and ${name} does not have it`);
     }
     if ((disk.pub & OTHER) === 0) add(`invariant 5: a key of somebody else is gone from a key file of ${name}`);
-    if (cannotStart(disk)) add(`invariant 8: ${name} would not come up again: a manifest names a file that is not there`);
+    if (cannotStart(disk))
+      add(`invariant 8: ${name} would not come up again: a manifest names a file that is not there`);
   }
   for (const key of SIGNERS) {
-    if ((key & inUse & ~known) !== 0) add(`invariant 1: a relying party rejects a valid token of ${wordsFor(key)}`, key);
-    if ((key & apiSigners & ~jwks) !== 0) add(`invariant 2: ${wordsFor(key)} signs, and the public JWKS does not have it`, key);
+    if ((key & inUse & ~known) !== 0)
+      add(`invariant 1: a relying party rejects a valid token of ${wordsFor(key)}`, key);
+    if ((key & apiSigners & ~jwks) !== 0)
+      add(`invariant 2: ${wordsFor(key)} signs, and the public JWKS does not have it`, key);
   }
   if ((jwks & FOREIGN) === 0) add('invariant 5: a foreign key is gone from the public JWKS');
   return wrong;

@@ -37,7 +37,11 @@ const KIDS: ReadonlyMap<Keys, string> = new Map([
 
 export { LATE_FOREIGN };
 
-export const publicKeyOf = (key: Keys): PublicKey => ({ kid: kidOf(key), alg: 'RS256', publicPem: `${kidOf(key)} pem\n` });
+export const publicKeyOf = (key: Keys): PublicKey => ({
+  kid: kidOf(key),
+  alg: 'RS256',
+  publicPem: `${kidOf(key)} pem\n`,
+});
 
 export function kidOf(key: Keys): string {
   return KIDS.get(key) ?? 'unknown-kid';

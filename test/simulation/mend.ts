@@ -16,7 +16,8 @@ export function mend(world: World, { code, guards }: Failure): void {
   if (code === 'KEY_NOT_FOUND') world.staged = world.record?.next ?? 0;
   if (code === 'LEGACY_TOKENS_IN_USE') world.secrets.removeOf(FORMER);
   if (code === 'SLOW_CLIENTS') world.slowClientKey = world.anySigner();
-  if (code === 'TOKEN_REJECTED') for (const { name } of world.nodes) change(world, name, { managerNamed: !isBack(world) });
+  if (code === 'TOKEN_REJECTED')
+    for (const { name } of world.nodes) change(world, name, { managerNamed: !isBack(world) });
   bringNodesBack(world);
   world.look('theirs');
 }

@@ -34,7 +34,10 @@ function* changeApiServer(
       world.write(node, { ...formerFiles, trustsNamed: former.trustsNamed, signsNamed: former.signsNamed });
       world.takeDown(node);
       world.advance(world.options.restartMs);
-      throw new StepFailed('MANIFEST_REFUSED', `${node.name} did not come up with the new manifest and has the former one again`);
+      throw new StepFailed(
+        'MANIFEST_REFUSED',
+        `${node.name} did not come up with the new manifest and has the former one again`,
+      );
     }
   }
   if (!node.up) {
@@ -103,10 +106,12 @@ export const NODE_ACTIONS: Readonly<Record<NodeActionType, (world: World, node: 
   *untrust(world, node) {
     const { disk } = node;
     const next = loadKey(world);
-    if (!disk.signsNamed && disk.key !== next) throw new StepFailed('GUARD_FAILED', `${node.name} does not sign with the new key`);
+    if (!disk.signsNamed && disk.key !== next)
+      throw new StepFailed('GUARD_FAILED', `${node.name} does not sign with the new key`);
     world.saveMilestones({ untrustingAt: world.record?.milestones.untrustingAt ?? world.workerTime() });
     yield;
-    if ((disk.pub & next) === 0 || disk.key !== next) world.write(node, { pub: (disk.pub & ~FORMER) | next, key: next });
+    if ((disk.pub & next) === 0 || disk.key !== next)
+      world.write(node, { pub: (disk.pub & ~FORMER) | next, key: next });
     yield;
     const isDone = () => node.signer === next && (node.trusted & FORMER) === 0;
     const formerPair = { pub: disk.pub | FORMER, key: FORMER };

@@ -3,7 +3,7 @@ import { withDrain } from '../../src/rotation/change-drain.ts';
 import { possibleDecisions, refuseDecision, type Decision, type Situation } from '../../src/rotation/decisions.ts';
 import { computeDrain, type DrainPolicy } from '../../src/rotation/drain.ts';
 import { gateBefore, type GateName } from '../../src/rotation/gates.ts';
-import { countedFrom, waitsToBeginAnew } from '../../src/rotation/lost-premises.ts';
+import { countedFrom, stepsBeforeRetry, waitsToBeginAnew } from '../../src/rotation/lost-premises.ts';
 import { comparePhases } from '../../src/rotation/phase.ts';
 import type { Plan, Step, WaitType } from '../../src/rotation/plan.ts';
 import type { UndoStep } from '../../src/rotation/roll-back.ts';
@@ -126,12 +126,10 @@ export class Run {
   }
 
   private waitAnew(step: Step | UndoStep, { guards }: Failure): void {
-    for (const wait of waitsToBeginAnew(guards)) {
-      if (this.clock.end(wait) === null) continue;
-      this.clock.begin(wait, new Date(this.world.nowMs).toISOString());
-      for (const node of this.world.nodes) node.hasAgent = false;
-      this.waitOut({ ...step, summary: `Wait anew: ${this.clock.explain(wait)}`, guards: [] }, wait);
-    }
+    const begun = waitsToBeginAnew(guards).filter((wait) => this.clock.end(wait) !== null);
+    if (begun.length === 0) return;
+    for (const wait of begun) this.clock.begin(wait, new Date(this.world.nowMs).toISOString());
+    for (const each of stepsBeforeRetry(this.plan, step, begun)) this.attempt(each);
   }
 
   private untilNothingKeeps(step: Step | UndoStep): void {
@@ -214,7 +212,7 @@ export class Run {
       throw new Harm(`${agent.name} keeps an agent of Keyturn's for a wait of hours`);
     }
     this.show({ state: 'waiting', wait: type });
-    world.tell(`${step.summary}.`);
+    if (world.isTold) world.tell(`${step.summary}.`);
     for (let part = 3; left() > 0; part = Math.max(1, part - 1)) {
       world.advance(Math.ceil(left() / part));
       this.pass();

@@ -98,7 +98,10 @@ const what: fc.Arbitrary<What> = fc.oneof(
   { weight: 1, arbitrary: fc.record({ kind: fc.constant('worker' as const), skewMs: skew }) },
 );
 
-const happenings = fc.array(fc.record({ turn: fc.integer({ min: 0, max: TURNS }), what }), { maxLength: 6, size: 'max' });
+const happenings = fc.array(fc.record({ turn: fc.integer({ min: 0, max: TURNS }), what }), {
+  maxLength: 6,
+  size: 'max',
+});
 
 const secret: fc.Arbitrary<SecretPlan> = fc.record({
   policy: fc.constantFrom('hold', 'refresh', 'keep'),
@@ -110,7 +113,11 @@ export const anyScenario: fc.Arbitrary<Scenario> = fc
   .record({
     nodes: fc.integer({ min: 1, max: 7 }),
     cacheMs: fc.constantFrom(HOUR_MS, 10 * 60_000, 24 * HOUR_MS),
-    drain: fc.constantFrom<DrainPolicy>({ policy: 'refreshing' }, { policy: 'expiry' }, { policy: 'fixed', durationMs: 48 * HOUR_MS }),
+    drain: fc.constantFrom<DrainPolicy>(
+      { policy: 'refreshing' },
+      { policy: 'expiry' },
+      { policy: 'fixed', durationMs: 48 * HOUR_MS },
+    ),
     restartMs: fc.integer({ min: 1000, max: 90_000 }),
     workerSkewMs: skew,
     secrets: fc.array(secret, { maxLength: 2 }),

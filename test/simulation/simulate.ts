@@ -121,8 +121,15 @@ class Simulation {
   /** @throws Harm */
   private conclude(run: Run, ending: Ending): void {
     const { world, scenario } = this;
-    const isQuiet = scenario.happenings.every(({ what }) => what.kind === 'another rotation is started' || what.kind === 'worker');
-    if (isQuiet && run.holds > 0 && !scenario.slowClient && scenario.secrets.every(({ used, policy }) => !used || policy === 'keep')) {
+    const isQuiet = scenario.happenings.every(
+      ({ what }) => what.kind === 'another rotation is started' || what.kind === 'worker',
+    );
+    if (
+      isQuiet &&
+      run.holds > 0 &&
+      !scenario.slowClient &&
+      scenario.secrets.every(({ used, policy }) => !used || policy === 'keep')
+    ) {
       throw new Harm('it is held, though nothing is wrong');
     }
     if (ending === 'given up') {

@@ -75,7 +75,8 @@ export class World {
   /** Which tokens Keyturn has been told to wait for. */
   promise(drain: DrainPolicy): void {
     if (drain.policy === 'expiry') this.tokenLifeMs = YEAR_MS + SERVER_SKEW_MS;
-    else if (drain.policy === 'fixed' && drain.allowShorter !== undefined) this.tokenLifeMs = drain.durationMs - 5 * MINUTE_MS;
+    else if (drain.policy === 'fixed' && drain.allowShorter !== undefined)
+      this.tokenLifeMs = drain.durationMs - 5 * MINUTE_MS;
     else this.tokenLifeMs = RELOADED_MS + SERVER_SKEW_MS;
     // What was given up before stays given up.
     this.blame.look(this, 'theirs');
@@ -96,6 +97,10 @@ export class World {
     return this.nodes[this.leaderIndex % this.nodes.length] ?? this.node('');
   }
   leaderIndex = 0;
+
+  get isTold(): boolean {
+    return this.options.story !== null;
+  }
 
   tell(sentence: string): void {
     this.options.story?.push(`${this.ago()} ${sentence}`);
@@ -213,7 +218,10 @@ export class World {
 
   saveMilestones(change: Partial<Record<keyof Milestones, string | undefined>>): void {
     if (this.record === null) return;
-    const merged = Object.entries({ ...this.record.milestones, ...change }).filter(([, at]) => at !== undefined);
-    this.record = { ...this.record, milestones: Object.fromEntries(merged) };
+    const milestones = { ...this.record.milestones, ...change };
+    for (const name of Object.keys(change) as (keyof Milestones)[]) {
+      if (milestones[name] === undefined) delete milestones[name];
+    }
+    this.record = { ...this.record, milestones: milestones as Milestones };
   }
 }
