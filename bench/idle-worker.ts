@@ -4,7 +4,7 @@ import { NativeConnection, Worker } from '@temporalio/worker';
 import type { Preflight, RotationInput } from '../src/activities/contract.ts';
 import { computeDrain } from '../src/rotation/drain.ts';
 import { comparePhases } from '../src/rotation/phase.ts';
-import { makePlan } from '../src/rotation/plan.ts';
+import { makePlan } from '../src/rotation/make-plan.ts';
 
 const tokenLifetimes = { maxTokenExpirationMs: null, extendTokenExpiration: true } as const;
 function preflight({ cluster = '' }: RotationInput): Promise<Preflight> {

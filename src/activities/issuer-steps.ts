@@ -4,7 +4,9 @@ import { mergeKeys, removeKey } from '../jwks/edit-jwks.ts';
 import { toJwk } from '../keys/jwk.ts';
 import { KeyturnError } from '../errors.ts';
 import { updateDocument } from '../publishers/update-document.ts';
-import type { PublicKey } from '../rotation/key.ts';
+import type { Kid, PublicKey } from '../rotation/key.ts';
+import type { StepControl } from '../platforms/port.ts';
+import type { ClusterAdapters } from './cluster-adapters.ts';
 import { confirmPublic, readPublicKids } from './public-documents.ts';
 import type { StepContext, StepOutcome } from './step-frame.ts';
 import { proveControllerManager } from './token-steps.ts';
@@ -15,7 +17,7 @@ export async function publishKey(context: StepContext): Promise<StepOutcome> {
   const staged = await adapters.keyStore.staged(adapters.name);
   if (staged?.kid !== record.next.kid) throw keyIsGone(record.next.kid);
   const wasMissing = await noteWhereMissing(context);
-  const changed = await publish(context, [record.former, staged]);
+  const changed = await publishKeys(adapters, [record.former, staged], context.control);
   await publishDiscovery(context, staged);
   const { keyMissingAt: _missing, publishedAt, ...milestones } = record.milestones;
   const at = (changed || wasMissing ? undefined : publishedAt) ?? context.now();
@@ -31,7 +33,7 @@ async function noteWhereMissing({ adapters, record, saveRecord, now }: StepConte
   const { milestones, next, former } = record;
   if (milestones.publishedAt === undefined) return false;
   if (milestones.keyMissingAt !== undefined) return true;
-  const kids = await readPublicKids(adapters.publicIssuer);
+  const kids = await readPublicKids(adapters.publicIssuer).catch(nothingWhereGone);
   if (kids.includes(next.kid) && kids.includes(former.kid)) return false;
   await saveRecord({ milestones: { ...milestones, keyMissingAt: now() } });
   return true;
@@ -61,13 +63,18 @@ export async function pruneKey(context: StepContext): Promise<StepOutcome> {
 /** Undo of Pruning: relying parties must then be given time to read it again. */
 export async function republishFormer(context: StepContext): Promise<StepOutcome> {
   const { adapters, record } = context;
-  const changed = await publish(context, [record.former]);
+  const changed = await publishKeys(adapters, [record.former], context.control);
   const { prunedAt: _, ...milestones } = record.milestones;
   await context.saveRecord({ milestones });
   return { changed, proof: `${adapters.publicIssuer.jwksUrl} shows ${record.former.kid} again` };
 }
 
-async function publish({ adapters, control }: StepContext, keys: readonly PublicKey[]): Promise<boolean> {
+/** Beside all others, read back at the public URL; true where one of them was not there. */
+export async function publishKeys(
+  adapters: ClusterAdapters,
+  keys: readonly PublicKey[],
+  control: StepControl,
+): Promise<boolean> {
   const { changed, body } = await updateDocument(adapters.publisher, 'jwks', (current) =>
     mergeKeys(current, keys.map(toJwk), adapters.publicIssuer.jwksUrl),
   );
@@ -94,6 +101,12 @@ async function publishDiscovery({ adapters, control }: StepContext, next: Public
     current === undefined || policies.discovery === 'overwrite' ? wanted : current,
   );
   if (changed) await confirmPublic(publicIssuer.discoveryUrl, body, publicIssuer, control);
+}
+
+/** The document itself is gone. */
+function nothingWhereGone(error: unknown): readonly Kid[] {
+  if (error instanceof KeyturnError && error.code === 'JWKS_NOT_PUBLIC') return [];
+  throw error;
 }
 
 function keyIsGone(kid: string): KeyturnError {

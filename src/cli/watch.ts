@@ -1,6 +1,7 @@
 // keyturn status and keyturn watch: where a rotation stands, once or as a live view.
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Command, Option } from 'commander';
+import { formatGkectlStatus } from '../rotation/gkectl-status.ts';
 import type { RotationStatus } from '../rotation/status.ts';
 import { connectClient } from '../worker/connect-temporal.ts';
 import { askRotation } from './ask-rotation.ts';
@@ -30,7 +31,7 @@ export function statusCommand(): Command {
       const answer = await askRotation(handle);
       const { status } = answer;
       process.exitCode = exitCodeOf(status);
-      if (options.format === 'gkectl') print(status.gkectl, renderGkectl(status), options);
+      if (options.format === 'gkectl') print(status.gkectl, gkectlText(status), options);
       else print(status, renderStatus(answer, Date.now()), options);
     });
 }
@@ -60,16 +61,8 @@ async function watch(handle: RotationHandle, { json = false }: StatusOptions): P
   }
 }
 
-/** The lines that `gkectl update credentials ksa-signing-key status` prints, after its documentation. */
-function renderGkectl({ gkectl }: Pick<RotationStatus, 'gkectl'>): string {
-  if (gkectl === null) return 'No KSASigningKeyRotation';
-  const { status, reason, ...versions } = gkectl;
-  return [
-    `State of KSASigningKeyRotation with KSASigningKeyVersion ${Math.max(...gkectl.publicKeyVersions)} is -`,
-    `status: ${status},`,
-    `reason: ${reason},`,
-    `message:${JSON.stringify(versions)}`,
-  ].join('\n');
+function gkectlText({ gkectl }: Pick<RotationStatus, 'gkectl'>): string {
+  return gkectl === null ? 'No KSASigningKeyRotation' : formatGkectlStatus(gkectl);
 }
 
 function selection(cluster: string | undefined, { workflowId }: StatusOptions) {

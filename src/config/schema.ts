@@ -5,6 +5,7 @@ import { keyStore } from './key-store-schema.ts';
 import { access, nodeSsh, platformSsh, podAccess } from './node-access-schema.ts';
 import { titleOf } from '../rotation/workload.ts';
 import { legacyTokens } from './legacy-token-schema.ts';
+import { publisher } from './publisher-schema.ts';
 import { schedules } from './schedule-schema.ts';
 import { verification } from './verification-schema.ts';
 
@@ -37,21 +38,6 @@ const staticPod = z.strictObject({
   ssh: platformSsh.prefault({}).describe('For nodes with access ssh'),
   pod: podAccess.optional().describe('For nodes with access pod, which need it'),
   nodes: z.array(node).min(1).describe('All control-plane nodes, in the order in which they are changed'),
-});
-
-const azureBlob = z.strictObject({
-  type: z.literal('azure-blob'),
-  container: z.url().describe('URL of the Blob container, e.g. https://ACCOUNT.blob.core.windows.net/oidc'),
-  credentials: z
-    .union([
-      z.strictObject({ connectionString: secretSource }),
-      z.strictObject({ sas: secretSource }),
-      z.strictObject({ identity: z.literal('default').describe('DefaultAzureCredential of @azure/identity') }),
-    ])
-    .default({ identity: 'default' }),
-  jwksPath: z.string().default('openid/v1/jwks'),
-  discoveryPath: z.string().default('.well-known/openid-configuration'),
-  cacheControl: z.string().default('public, max-age=300').describe('Cache-Control of the published documents'),
 });
 
 const drain = z.discriminatedUnion('policy', [
@@ -127,7 +113,7 @@ const cluster = z.strictObject({
     .array(z.enum(['azure', 'aws', 'google']))
     .default([])
     .describe('Who must accept the algorithm of the new key'),
-  publisher: z.discriminatedUnion('type', [azureBlob]),
+  publisher,
   keyStore,
   policies: policies.prefault({}),
   verification: verification.prefault({}),

@@ -1,5 +1,6 @@
 // What can be seen of a rotation while it runs.
 import type { Decision, RunState } from './decisions.ts';
+import type { GkectlStatus } from './gkectl-status.ts';
 import type { KeyringEntry } from './keyring.ts';
 import type { LegacyTokenReport } from './legacy-token-report.ts';
 import type { Phase } from './phase.ts';
@@ -31,18 +32,6 @@ export interface HeldStatus {
   readonly message: string;
 }
 
-/** The fields that `gkectl update credentials ksa-signing-key status` reports (its documentation, Google Distributed Cloud). */
-export interface GkectlStatus {
-  readonly status: 'True' | 'False';
-  readonly reason: 'KSASigningKeyRotationCompleted' | 'KSASigningKeyRotationProcessedReason';
-  /** Version of the key that signs tokens. */
-  readonly tokenVersion: number;
-  /** Version of the newest private key on the nodes. */
-  readonly privateKeyVersion: number;
-  /** Versions that are trusted. */
-  readonly publicKeyVersions: readonly number[];
-}
-
 export interface RotationStatus {
   readonly cluster: string;
   readonly rotationId: string;
@@ -58,18 +47,6 @@ export interface RotationStatus {
   /** As they were seen last. */
   readonly legacyTokens: LegacyTokenReport | null;
   readonly slowClients: SlowClientReport | null;
-}
-
-/** gkectl's shape of a keyring. `trusted`: versions that every API server trusts, or is being taught to. */
-export function toGkectlStatus(keys: readonly KeyringEntry[], completed: boolean): GkectlStatus | null {
-  const signing = keys.find(({ role }) => role === 'active');
-  if (signing === undefined) return null;
-  const live = keys.filter(({ role }) => role !== 'retired');
-  return {
-    status: completed ? 'True' : 'False',
-    reason: completed ? 'KSASigningKeyRotationCompleted' : 'KSASigningKeyRotationProcessedReason',
-    tokenVersion: signing.version,
-    privateKeyVersion: signing.version,
-    publicKeyVersions: live.map(({ version }) => version).toSorted((a, b) => a - b),
-  };
+  /** What the platform makes impossible, in sentences; absent where there is nothing. */
+  readonly limits?: readonly string[];
 }

@@ -14,15 +14,14 @@ import { LeaseLock } from '../cluster-lock/lease.ts';
 import type { LoadedConfig } from '../config/load.ts';
 import type { ClusterConfig, NodeConfig } from '../config/schema.ts';
 import { StaticPodPlatform } from '../platforms/static-pod/static-pod.ts';
-import { AzureBlobPublisher, type AzureCredentials } from '../publishers/azure-blob.ts';
-import type { JwksPublisher } from '../publishers/port.ts';
 import { createTrustingFetch } from '../publishers/trusting-fetch.ts';
 import type { DrainPolicy } from '../rotation/drain.ts';
 import { composeKeyStore, newKeyAlgOf } from './compose-key-store.ts';
 import { composeNodes } from './compose-nodes.ts';
 import { composeProbePods } from './compose-probe-pods.ts';
+import { composePublisher } from './compose-publisher.ts';
 import { rulesOf } from '../rotation/legacy-tokens.ts';
-import { readSecret, readTextFile } from './read-secret.ts';
+import { readTextFile } from './read-secret.ts';
 
 /**
  * Makes everything with which one cluster is reached. Touches files of the worker; asks nodes, or the cluster, for addresses of API servers
@@ -78,7 +77,7 @@ export async function composeCluster(
       restart: (workload, options) => restartWorkload(client, workload, options),
     },
     lock: new LeaseLock({ client, namespace: platform.namespace, cluster: cluster.name }),
-    publisher: await createPublisher(cluster, ca, resolve),
+    publisher: await composePublisher(cluster.publisher, ca, resolve),
     publicIssuer: publicIssuerOf(cluster, ca),
     keyStore: await composeKeyStore(config, cluster),
     newKeyAlg: newKeyAlgOf(cluster),
@@ -104,32 +103,6 @@ function publicIssuerOf({ issuer, publisher }: ClusterConfig, ca: string | undef
     discoveryUrl: `${base}/${publisher.discoveryPath}`,
     fetch: createTrustingFetch(ca),
   };
-}
-
-async function createPublisher(
-  { publisher }: ClusterConfig,
-  ca: string | undefined,
-  resolve: (file: string) => string,
-): Promise<JwksPublisher> {
-  const { container: containerUrl, jwksPath, discoveryPath, cacheControl } = publisher;
-  const credentials = await readCredentials(publisher.credentials, resolve);
-  return new AzureBlobPublisher({
-    containerUrl,
-    credentials,
-    jwksPath,
-    discoveryPath,
-    cacheControl,
-    ...(ca === undefined ? {} : { ca }),
-  });
-}
-
-async function readCredentials(
-  credentials: ClusterConfig['publisher']['credentials'],
-  resolve: (file: string) => string,
-): Promise<AzureCredentials> {
-  if ('identity' in credentials) return { identity: credentials.identity };
-  if ('sas' in credentials) return { sas: await readSecret(credentials.sas, resolve) };
-  return { connectionString: await readSecret(credentials.connectionString, resolve) };
 }
 
 function policiesOf({ policies }: ClusterConfig): ClusterPolicies {

@@ -3,19 +3,14 @@ import { setCurrentDetails } from '@temporalio/workflow';
 import type { StepResult } from '../activities/contract.ts';
 import { possibleDecisions, type RunState, type Situation } from '../rotation/decisions.ts';
 import type { KeyRef } from '../rotation/key.ts';
+import { toGkectlStatus } from '../rotation/gkectl-status.ts';
 import { keyringOf, type KeyringEntry } from '../rotation/keyring.ts';
 import type { LegacyTokenReport } from '../rotation/legacy-token-report.ts';
 import type { Phase } from '../rotation/phase.ts';
 import type { Plan, WaitType } from '../rotation/plan.ts';
 import type { SlowClientReport } from '../rotation/slow-clients.ts';
 import { statusTable } from '../rotation/status-table.ts';
-import {
-  toGkectlStatus,
-  type HeldStatus,
-  type RotationStatus,
-  type StepState,
-  type WaitStatus,
-} from '../rotation/status.ts';
+import type { HeldStatus, RotationStatus, StepState, WaitStatus } from '../rotation/status.ts';
 
 export interface RunIdentity {
   readonly cluster: string;
@@ -95,8 +90,17 @@ export class Standing {
   }
 
   situation(): Situation {
-    const { state, phase, paused, canRollBack, rollingBack, waitType } = this;
-    return { state, phase, paused, canRollBack, rollingBack, wait: waitType };
+    const { state, phase, paused, canRollBack, rollingBack, waitType, plan } = this;
+    return {
+      state,
+      phase,
+      paused,
+      canRollBack,
+      rollingBack,
+      wait: waitType,
+      canPause: plan.unpausable?.includes(phase) !== true,
+      hasDrain: plan.steps.some(({ action }) => action.type === 'wait' && action.wait === 'drain'),
+    };
   }
 
   keys(): readonly KeyringEntry[] {
@@ -122,6 +126,7 @@ export class Standing {
       gkectl: toGkectlStatus(keys, this.state === 'ended' && !this.rollingBack),
       legacyTokens: this.legacyTokens,
       slowClients: this.slowClients,
+      ...(this.plan.limits === undefined ? {} : { limits: this.plan.limits }),
     };
   }
 

@@ -46,7 +46,7 @@ describe('the present workflow', () => {
 });
 
 it('another plan in new code leaves runs alone that are under way: theirs stands in the history', async () => {
-  const bundle = await bundleEdited('rotation/plan.ts', "id: 'verify',", "id: 'verify-differently',");
+  const bundle = await bundleEdited('rotation/shared-steps.ts', "id: 'verify',", "id: 'verify-differently',");
   for (const name of HISTORIES) await replay(bundle, name);
 });
 

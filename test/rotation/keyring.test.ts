@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { keyringOf, type KeyRole } from '../../src/rotation/keyring.ts';
-import { toGkectlStatus } from '../../src/rotation/status.ts';
+import { toGkectlStatus } from '../../src/rotation/gkectl-status.ts';
 import { FORMER, NEXT, planOf } from './observed-cluster.ts';
 
 const plan = planOf(['n1', 'n2']);

@@ -1,7 +1,8 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { withDrain } from '../../src/rotation/change-drain.ts';
-import { makePlan, type Plan, type Step } from '../../src/rotation/plan.ts';
+import { makePlan } from '../../src/rotation/make-plan.ts';
+import type { Plan, Step } from '../../src/rotation/plan.ts';
 import { drainOf, planOf } from './observed-cluster.ts';
 
 const anyNodes = fc.uniqueArray(fc.stringMatching(/^[a-z][a-z0-9-]{0,8}$/), { minLength: 1, maxLength: 7 });

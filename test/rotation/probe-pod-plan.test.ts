@@ -24,6 +24,7 @@ describe('the plan with a probe pod', () => {
       'Refreshing: wait-for-kubelet',
       'Refreshing: prove-pod-refresh',
       'Draining: drain',
+      'Draining: settle-legacy-tokens',
       'Pruning: prune-key',
       'Untrusting: untrust/n1',
       'Untrusting: settle-controller-manager/n1',

@@ -9,6 +9,7 @@ import {
 import type { LegacyToken } from '../../src/rotation/observation.ts';
 import type { Action } from '../../src/rotation/plan.ts';
 import { FORMER, keyOf, kidOf, type Keys } from './keys.ts';
+import { MANAGED_ACTIONS } from './managed-actions.ts';
 import { NODE_ACTIONS } from './node-actions.ts';
 import { StepFailed } from './step-failed.ts';
 import type { World } from './world.ts';
@@ -60,6 +61,7 @@ const today = (world: World) => world.workerTime().slice(0, 10);
 const ofFormer = ({ kid }: LegacyToken) => kid === kidOf(FORMER);
 
 const CLUSTER_ACTIONS: Readonly<Record<Exclude<Action, { node: string } | { type: 'wait' }>['type'], ClusterAction>> = {
+  ...MANAGED_ACTIONS,
   *stageKey(world) {
     if (world.staged === 0) world.staged = world.makeKey();
     yield;

@@ -7,7 +7,7 @@ import { countedFrom, stepsBeforeRetry, waitsToBeginAnew } from '../../src/rotat
 import { comparePhases } from '../../src/rotation/phase.ts';
 import type { Plan, Step, WaitType } from '../../src/rotation/plan.ts';
 import type { UndoStep } from '../../src/rotation/roll-back.ts';
-import { stepsDoneBefore, stepsPerhapsStarted } from '../../src/rotation/take-up.ts';
+import { canStillRollBack, stepsDoneBefore, stepsPerhapsStarted } from '../../src/rotation/take-up.ts';
 import { WaitClock } from '../../src/workflows/wait-clock.ts';
 import { Attempts, Interrupted, type Sleeper } from './attempts.ts';
 import type { Happening } from './happenings.ts';
@@ -71,9 +71,11 @@ export class Run {
       state: 'running',
       phase: 'Preflight',
       paused: false,
-      canRollBack: milestones.untrustingAt === undefined,
+      canRollBack: canStillRollBack(this.plan, milestones),
       rollingBack: false,
       wait: null,
+      canPause: true,
+      hasDrain: this.plan.steps.some(({ action }) => action.type === 'wait' && action.wait === 'drain'),
     };
     this.attempts = new Attempts(this.world, this.clock, options.sleepers, () => this.pass());
   }
@@ -114,7 +116,12 @@ export class Run {
     let tries = 0;
     for (;;) {
       this.turnBackIfAsked();
-      this.show({ state: this.situation.rollingBack ? 'rolling-back' : 'running', phase: step.phase, wait: null });
+      this.show({
+        state: this.situation.rollingBack ? 'rolling-back' : 'running',
+        phase: step.phase,
+        canPause: this.plan.unpausable?.includes(step.phase) !== true,
+        wait: null,
+      });
       this.pass();
       this.untilNothingKeeps(step);
       const failure = this.attempt(step);

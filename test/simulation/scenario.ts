@@ -8,6 +8,8 @@ import type { SecretPlan } from './legacy-secrets.ts';
 
 export interface Scenario {
   readonly nodes: number;
+  /** `handed-over`: the platform orders trust and signing, once it has the key. */
+  readonly platform: 'static-pod' | 'handed-over';
   /** Of `policies.relyingPartyCache`, ms. */
   readonly cacheMs: number;
   readonly drain: DrainPolicy;
@@ -112,6 +114,7 @@ const secret: fc.Arbitrary<SecretPlan> = fc.record({
 export const anyScenario: fc.Arbitrary<Scenario> = fc
   .record({
     nodes: fc.integer({ min: 1, max: 7 }),
+    platform: fc.constantFrom('static-pod', 'static-pod', 'static-pod', 'handed-over'),
     cacheMs: fc.constantFrom(HOUR_MS, 10 * 60_000, 24 * HOUR_MS),
     drain: fc.constantFrom<DrainPolicy>(
       { policy: 'refreshing' },
@@ -134,6 +137,7 @@ export const anyScenario: fc.Arbitrary<Scenario> = fc
 export const fullScenario: fc.Arbitrary<Scenario> = anyScenario.map((scenario) => ({
   ...scenario,
   nodes: 2,
+  platform: 'static-pod',
   cacheMs: HOUR_MS,
   drain: { policy: 'refreshing' },
   probePod: true,

@@ -1,6 +1,8 @@
 // One rotation from its start to its end, whatever happens, with everything that is asked of that end.
+import type { Capabilities } from '../../src/rotation/capabilities.ts';
 import { computeDrain } from '../../src/rotation/drain.ts';
-import { makePlan, type Plan } from '../../src/rotation/plan.ts';
+import { makePlan } from '../../src/rotation/make-plan.ts';
+import type { Plan } from '../../src/rotation/plan.ts';
 import type { ProbePodPlan } from '../../src/rotation/probe-pod-plan.ts';
 import { rollBackSteps } from '../../src/rotation/roll-back.ts';
 import type { Sleeper } from './attempts.ts';
@@ -28,6 +30,16 @@ export interface Variation {
   readonly rollBack?: RunOptions['rollBack'];
 }
 
+/** As OpenShift declares. */
+const HANDED_OVER: Capabilities = {
+  ordering: 'managed',
+  newKey: 'supplied',
+  publishing: 'ours',
+  formerKey: 'kept-until-told',
+  rollBack: true,
+  pause: true,
+  apiServers: 'each',
+};
 const PROBE_POD: ProbePodPlan = { tokenLifetimeMs: 3_600_000, awaitRefresh: true };
 const LIFETIMES = { maxTokenExpirationMs: null, extendTokenExpiration: true };
 /** No story is so long. */
@@ -38,7 +50,10 @@ export function planFor(scenario: Scenario): Plan {
   const drain = computeDrain(scenario.drain, LIFETIMES);
   if ('refused' in drain) throw new Error(drain.refused);
   return makePlan({
-    capabilities: { ordering: 'staged', rollBack: true, nodeAgents: scenario.nodeAgents },
+    capabilities:
+      scenario.platform === 'handed-over'
+        ? HANDED_OVER
+        : { ordering: 'staged', rollBack: true, nodeAgents: scenario.nodeAgents },
     nodes: Array.from({ length: scenario.nodes }, (_, index) => `node-${index + 1}`),
     relyingPartyCacheMs: scenario.cacheMs,
     drain,

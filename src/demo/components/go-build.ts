@@ -21,6 +21,15 @@ export interface GoBuild {
   readonly linkerValues?: readonly string[];
   /** Version of the repositories that the module keeps in ./staging, e.g. `v0.37.2`. `go install` fails without it. */
   readonly stagingVersion?: string;
+  /** Modules in folders of the module's own repository, which its go.mod takes from there: their published versions. */
+  readonly nested?: readonly NestedModule[];
+}
+
+export interface NestedModule {
+  readonly module: string;
+  readonly version: string;
+  /** In the form of go.sum. */
+  readonly sum: string;
 }
 
 /** A source that runs the `go` command, so it follows the module proxy that the machine is set up for. */
@@ -45,16 +54,8 @@ export function goBuild(build: GoBuild): ComponentSource {
 
 /** A go.mod that requires the module, with what its own go.mod takes from ./staging replaced by the published modules. */
 async function goMod(build: GoBuild, directory: string, report: OnProgress): Promise<string> {
-  const json = await runGo(['mod', 'download', '-json', `${build.module}@${build.version}`], directory, () =>
-    report('Fetching the sources of'),
-  );
-  const downloaded = JSON.parse(json) as { readonly Sum: string; readonly GoMod: string };
-  if (downloaded.Sum !== build.sum) {
-    throw new Error(
-      `checksum mismatch: ${build.module}@${build.version} has ${downloaded.Sum}, pinned is ${build.sum}`,
-    );
-  }
-  const text = await readFile(downloaded.GoMod, 'utf8');
+  const onWait = () => report('Fetching the sources of');
+  const text = await readFile(await downloadModule(build, directory, onWait), 'utf8');
   const goVersion = /^go (\S+)$/m.exec(text)?.[1] ?? '1.24';
   const lines = ['module keyturn.invalid/component', `go ${goVersion}`, `require ${build.module} ${build.version}`];
   if (build.stagingVersion !== undefined) {
@@ -62,7 +63,22 @@ async function goMod(build: GoBuild, directory: string, report: OnProgress): Pro
       lines.push(`replace ${path} => ${path} ${build.stagingVersion}`);
     }
   }
+  for (const nested of build.nested ?? []) {
+    await downloadModule(nested, directory, onWait);
+    lines.push(`replace ${nested.module} => ${nested.module} ${nested.version}`);
+  }
   return `${lines.join('\n')}\n`;
+}
+
+/** The path of its go.mod in Go's cache. */
+async function downloadModule(wanted: NestedModule, directory: string, onWait: () => void): Promise<string> {
+  const { module, version, sum } = wanted;
+  const json = await runGo(['mod', 'download', '-json', `${module}@${version}`], directory, onWait);
+  const downloaded = JSON.parse(json) as { readonly Sum: string; readonly GoMod: string };
+  if (downloaded.Sum !== sum) {
+    throw new Error(`checksum mismatch: ${module}@${version} has ${downloaded.Sum}, pinned is ${sum}`);
+  }
+  return downloaded.GoMod;
 }
 
 function runGo(goArguments: readonly string[], directory: string, onWait: () => void): Promise<string> {

@@ -5,8 +5,8 @@ import type { SigningKey } from '../../keys/signing-key.ts';
 import type { NodeFiles } from '../../nodes/port.ts';
 import type { KeyRef, PublicKey } from '../../rotation/key.ts';
 import type { ApiServerObservation, ControlPlaneObservation, NodeLayout } from '../../rotation/observation.ts';
-import type { Capabilities } from '../../rotation/capabilities.ts';
-import type { FileDiff, NodeChange, Platform, StepControl } from '../port.ts';
+import type { StagedCapabilities } from '../../rotation/capabilities.ts';
+import type { FileDiff, NodeChange, StagedPlatform, StepControl } from '../port.ts';
 import { backUp, removeBackUp } from './back-up.ts';
 import { changeManifest } from './change-manifest.ts';
 import type { Timing } from './change-manifest.ts';
@@ -21,8 +21,8 @@ import { previewNode } from './preview.ts';
 import { refuseToDistrustSigner, refuseToSignUntrusted } from './refusals.ts';
 import { removeUnnamed, retireFiles } from './retire.ts';
 import { untrust } from './untrust.ts';
-import { systemClock } from './wait-for.ts';
-import type { Clock } from './wait-for.ts';
+import { systemClock } from '../wait-for.ts';
+import type { Clock } from '../wait-for.ts';
 
 export interface StaticPodNode {
   readonly name: string;
@@ -47,8 +47,8 @@ export interface StaticPodOptions {
   readonly clock?: Clock;
 }
 
-export class StaticPodPlatform implements Platform {
-  readonly capabilities: Capabilities;
+export class StaticPodPlatform implements StagedPlatform {
+  readonly capabilities: StagedCapabilities;
   readonly #nodes: ReadonlyMap<string, ControlPlaneNode>;
   readonly #timing: Timing;
 

@@ -1,7 +1,6 @@
 // Asks again and again until something is seen, the time is up, or the step is stopped.
 import { setTimeout as sleepFor } from 'node:timers/promises';
-import type { StepControl } from '../port.ts';
-import type { Timing } from './change-manifest.ts';
+import type { StepControl } from './port.ts';
 
 /** What was seen, in words; or why it was not. */
 export type Sighting = { readonly proof: string } | { readonly missing: string };
@@ -53,7 +52,12 @@ export async function waitFor(look: () => Promise<Sighting>, patience: Patience)
 }
 
 /** Tells of what is missing as long as it waits. */
-export function patienceOf(timing: Timing, timeoutMs: number, { signal, report }: StepControl, what: string): Patience {
+export function patienceOf(
+  timing: Pick<Patience, 'clock' | 'pollMs'>,
+  timeoutMs: number,
+  { signal, report }: StepControl,
+  what: string,
+): Patience {
   const seconds = (ms: number): string => `${Math.round(ms / 1000)} s`;
   return {
     clock: timing.clock,
