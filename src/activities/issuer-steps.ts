@@ -29,13 +29,14 @@ export async function publishKey(context: StepContext): Promise<StepOutcome> {
  * A rotation that is taken up finds a key missing that it had published. Noted before it is published again: should this step die after the
  * writing, the next call would not see that it wrote.
  */
-async function noteWhereMissing({ adapters, record, saveRecord, now }: StepContext): Promise<boolean> {
+async function noteWhereMissing(context: StepContext): Promise<boolean> {
+  const { adapters, record } = context;
   const { milestones, next, former } = record;
   if (milestones.publishedAt === undefined) return false;
   if (milestones.keyMissingAt !== undefined) return true;
   const kids = await readPublicKids(adapters.publicIssuer).catch(nothingWhereGone);
   if (kids.includes(next.kid) && kids.includes(former.kid)) return false;
-  await saveRecord({ milestones: { ...milestones, keyMissingAt: now() } });
+  await context.saveRecord({ milestones: { ...milestones, keyMissingAt: context.now() } });
   return true;
 }
 

@@ -68,14 +68,15 @@ export async function releaseNodes({ adapters }: StepContext): Promise<StepOutco
 }
 
 /** A token that this API server signs with the former key while it still does, for Verifying. */
-async function keepFormerToken({ adapters, input, record, saveRecord, now }: StepContext): Promise<void> {
+async function keepFormerToken(context: StepContext): Promise<void> {
+  const { adapters, input, record } = context;
   const apiServer = adapters.apiServers.find(({ node }) => node === input.node);
   const token = await apiServer?.mintToken({ expirationSeconds: 3600 });
   if (token?.kid !== record.former.kid) return;
   if (input.node !== null) adapters.formerTokens.keep(input.node, token);
   // A rotation that is taken up, and somebody has set the signer back since it was verified.
   if (record.milestones.verifiedAt === undefined) return;
-  await saveRecord({ milestones: { ...record.milestones, otherSignerAt: now() } });
+  await context.saveRecord({ milestones: { ...record.milestones, otherSignerAt: context.now() } });
 }
 
 function outcomeOf({ changed, proof, restartMs }: NodeChange): StepOutcome {

@@ -8,19 +8,13 @@ import {
 } from '../../src/rotation/legacy-tokens.ts';
 import type { LegacyToken } from '../../src/rotation/observation.ts';
 import type { Action } from '../../src/rotation/plan.ts';
+import { atOnce, type Doing } from './doing.ts';
 import { FORMER, keyOf, kidOf, type Keys } from './keys.ts';
 import { MANAGED_ACTIONS } from './managed-actions.ts';
 import { NODE_ACTIONS } from './node-actions.ts';
 import { StepFailed } from './step-failed.ts';
 import type { World } from './world.ts';
 
-/** What the interpreter is told. RFC 3339 */
-export interface Done {
-  readonly at: string;
-  readonly podTokenSince?: string;
-}
-
-export type Doing = Generator<void, Done | void, void>;
 type ClusterAction = (world: World) => Doing;
 
 /** @throws StepFailed while it is gone through */
@@ -67,9 +61,10 @@ const CLUSTER_ACTIONS: Readonly<Record<Exclude<Action, { node: string } | { type
     yield;
     world.record ??= { next: world.staged, milestones: {} };
   },
-  *discardKey(world) {
-    world.staged = 0;
-  },
+  discardKey: (world) =>
+    atOnce(() => {
+      world.staged = 0;
+    }),
   *publishKey(world) {
     if (world.staged !== nextOf(world))
       throw new StepFailed('KEY_NOT_FOUND', 'the key store does not have the new key');
@@ -104,24 +99,26 @@ const CLUSTER_ACTIONS: Readonly<Record<Exclude<Action, { node: string } | { type
     world.saveMilestones({ verifiedAt, otherSignerAt: undefined });
     return { at: verifiedAt };
   },
-  *startProbePod(world) {
-    if (world.podWasRefreshed || world.pod !== null) return;
-    const key = world.anySigner();
-    if (key !== FORMER) throw new StepFailed('POD_TOO_LATE', 'the pod was started too late');
-    world.pod = { key, mintedMs: world.nowMs };
-  },
+  startProbePod: (world) =>
+    atOnce(() => {
+      if (world.podWasRefreshed || world.pod !== null) return;
+      const key = world.anySigner();
+      if (key !== FORMER) throw new StepFailed('POD_TOO_LATE', 'the pod was started too late');
+      world.pod = { key, mintedMs: world.nowMs };
+    }),
   *removeProbePod(world) {
     world.podWasRefreshed = false;
     yield;
     world.pod = null;
   },
-  *verifyWithPod(world) {
-    if (world.anySigner() !== nextOf(world))
-      throw new StepFailed('TOKEN_REJECTED', 'a new pod gets a token of another key');
-    const { pod } = world;
-    if (pod === null || pod.key === nextOf(world)) return;
-    return { at: world.workerTime(), podTokenSince: new Date(pod.mintedMs).toISOString() };
-  },
+  verifyWithPod: (world) =>
+    atOnce(() => {
+      if (world.anySigner() !== nextOf(world))
+        throw new StepFailed('TOKEN_REJECTED', 'a new pod gets a token of another key');
+      const { pod } = world;
+      if (pod === null || pod.key === nextOf(world)) return;
+      return { at: world.workerTime(), podTokenSince: new Date(pod.mintedMs).toISOString() };
+    }),
   *provePodRefresh(world) {
     if (!world.podWasRefreshed && world.pod?.key !== nextOf(world)) {
       throw new StepFailed('TOKEN_NOT_REFRESHED', 'the pod from before does not hold a token of the new key');
@@ -185,12 +182,14 @@ const CLUSTER_ACTIONS: Readonly<Record<Exclude<Action, { node: string } | { type
     world.saveMilestones({ prunedAt: undefined });
     return { at: world.workerTime() };
   },
-  *restartWorkload(world) {
-    if (world.slowClientKey !== 0) world.slowClientKey = world.anySigner();
-  },
-  *releaseNodes(world) {
-    for (const node of world.nodes) node.hasAgent = false;
-  },
+  restartWorkload: (world) =>
+    atOnce(() => {
+      if (world.slowClientKey !== 0) world.slowClientKey = world.anySigner();
+    }),
+  releaseNodes: (world) =>
+    atOnce(() => {
+      for (const node of world.nodes) node.hasAgent = false;
+    }),
   *retire(world) {
     world.saveMilestones({ untrustedAt: world.record?.milestones.untrustedAt ?? world.workerTime() });
     yield;

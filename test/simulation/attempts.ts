@@ -3,7 +3,8 @@ import { lostMilestones } from '../../src/rotation/lost-premises.ts';
 import type { Step } from '../../src/rotation/plan.ts';
 import type { UndoStep } from '../../src/rotation/roll-back.ts';
 import type { WaitClock } from '../../src/workflows/wait-clock.ts';
-import { perform, type Doing, type Done } from './actions.ts';
+import { perform } from './actions.ts';
+import type { Doing, Done } from './doing.ts';
 import { violated } from './facts.ts';
 import { crash, meddle, type Fault } from './happenings.ts';
 import { Harm } from './harm.ts';
@@ -136,10 +137,10 @@ export class Attempts {
       throw new TriedAgain();
     }
     if (fault.fault !== 'dies') return;
-    world.tell(`It dies half way (before its part ${fault.after + 1}), and ${fault.then}.`);
-    if (fault.then === 'fails') throw new StepFailed('UNEXPECTED', 'it failed half way');
-    if (fault.then === 'is tried again') throw new TriedAgain();
-    throw new Interrupted(fault.then === 'the run is killed' ? 'kill' : 'roll back');
+    world.tell(`It dies half way (before its part ${fault.after + 1}), and ${fault.and}.`);
+    if (fault.and === 'fails') throw new StepFailed('UNEXPECTED', 'it failed half way');
+    if (fault.and === 'is tried again') throw new TriedAgain();
+    throw new Interrupted(fault.and === 'the run is killed' ? 'kill' : 'roll back');
   }
 
   /** Invariant 6. @throws Harm */

@@ -10,7 +10,7 @@ export type Fault =
   | {
       readonly fault: 'dies';
       readonly after: number;
-      readonly then: 'is tried again' | 'fails' | 'the run is killed' | 'the operator rolls back';
+      readonly and: 'is tried again' | 'fails' | 'the run is killed' | 'the operator rolls back';
     }
   /** It is tried again while it still sleeps; `turns` later it wakes up and does the rest. */
   | { readonly fault: 'sleeps'; readonly after: number; readonly turns: number }

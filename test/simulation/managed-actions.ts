@@ -1,6 +1,6 @@
 // What a platform does that orders trust and signing itself, once it is handed a key: it goes on whether anybody follows it or not.
 import type { ClusterActionType } from '../../src/rotation/plan.ts';
-import type { Doing } from './actions.ts';
+import { atOnce, type Doing } from './doing.ts';
 import { FORMER, type Keys } from './keys.ts';
 import type { Disk, SimulatedNode } from './node.ts';
 import { StepFailed } from './step-failed.ts';
@@ -33,9 +33,10 @@ function forget(world: World, key: Keys): void {
 }
 
 export const MANAGED_ACTIONS: Readonly<Record<ManagedActionType, (world: World) => Doing>> = {
-  *recordRotation(world) {
-    world.record ??= { next: 0, milestones: {} };
-  },
+  recordRotation: (world) =>
+    atOnce(() => {
+      world.record ??= { next: 0, milestones: {} };
+    }),
   *beginRotation(world) {
     const { staged, record } = world;
     world.saveMilestones({ begunAt: record?.milestones.begunAt ?? world.workerTime() });

@@ -1,6 +1,6 @@
 // What each action does to one node, file by file.
 import type { NodeActionType } from '../../src/rotation/plan.ts';
-import type { Doing } from './actions.ts';
+import { atOnce, type Doing } from './doing.ts';
 import { FORMER, type Keys } from './keys.ts';
 import { differs, type Disk, type SimulatedNode } from './node.ts';
 import { StepFailed } from './step-failed.ts';
@@ -53,19 +53,22 @@ function switchManager(world: World, node: SimulatedNode, managerNamed: boolean)
   node.managerIsTheirs = false;
 }
 
-function* restoreManager(world: World, node: SimulatedNode): Doing {
-  if (!node.disk.managerNamed) return;
-  switchManager(world, node, false);
+function restoreManager(world: World, node: SimulatedNode): Doing {
+  return atOnce(() => {
+    if (node.disk.managerNamed) switchManager(world, node, false);
+  });
 }
 
 /** By the name of the action. */
 export const NODE_ACTIONS: Readonly<Record<NodeActionType, (world: World, node: SimulatedNode) => Doing>> = {
-  *backUp(world, node) {
-    if (!node.disk.backUp) world.write(node, { backUp: true });
-  },
-  *removeBackUp(world, node) {
-    if (node.disk.backUp) world.write(node, { backUp: false });
-  },
+  backUp: (world, node) =>
+    atOnce(() => {
+      if (!node.disk.backUp) world.write(node, { backUp: true });
+    }),
+  removeBackUp: (world, node) =>
+    atOnce(() => {
+      if (node.disk.backUp) world.write(node, { backUp: false });
+    }),
   *trust(world, node) {
     const next = loadKey(world);
     if (node.disk.namedPub !== next) world.write(node, { namedPub: next });
@@ -96,11 +99,12 @@ export const NODE_ACTIONS: Readonly<Record<NodeActionType, (world: World, node: 
     yield;
     if (!node.disk.managerNamed && node.disk.namedKey !== 0) world.write(node, { namedKey: 0 });
   },
-  *switchControllerManager(world, node) {
-    if (node.disk.namedKey === 0) throw new StepFailed('KEY_NOT_FOUND', `the private key is not on ${node.name}`);
-    if (node.disk.managerNamed) return;
-    switchManager(world, node, true);
-  },
+  switchControllerManager: (world, node) =>
+    atOnce(() => {
+      if (node.disk.namedKey === 0) throw new StepFailed('KEY_NOT_FOUND', `the private key is not on ${node.name}`);
+      if (node.disk.managerNamed) return;
+      switchManager(world, node, true);
+    }),
   restoreControllerManager: restoreManager,
   settleControllerManager: restoreManager,
   *untrust(world, node) {

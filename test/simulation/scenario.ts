@@ -37,7 +37,7 @@ const fault: fc.Arbitrary<Fault> = fc.oneof(
   fc.record({
     fault: fc.constant('dies' as const),
     after: part,
-    then: fc.constantFrom('is tried again', 'fails', 'the run is killed', 'the operator rolls back'),
+    and: fc.constantFrom('is tried again', 'fails', 'the run is killed', 'the operator rolls back'),
   }),
   fc.record({ fault: fc.constant('sleeps' as const), after: part, turns: fc.integer({ min: 1, max: 6 }) }),
   fc.constantFrom<Fault>(
@@ -132,15 +132,3 @@ export const anyScenario: fc.Arbitrary<Scenario> = fc
     happenings,
   })
   .map((scenario) => ({ ...scenario, slowClient: scenario.slowClient && scenario.drain.policy !== 'expiry' }));
-
-/** One rotation that has everything a plan can have, so that every step of it can be looked at. */
-export const fullScenario: fc.Arbitrary<Scenario> = anyScenario.map((scenario) => ({
-  ...scenario,
-  nodes: 2,
-  platform: 'static-pod',
-  cacheMs: HOUR_MS,
-  drain: { policy: 'refreshing' },
-  probePod: true,
-  nodeAgents: true,
-  restarts: true,
-}));

@@ -46,7 +46,7 @@ const LIFETIMES = { maxTokenExpirationMs: null, extendTokenExpiration: true };
 const MAX_TURNS = 3000;
 
 /** The product's own plan for this scenario. */
-export function planFor(scenario: Scenario): Plan {
+function planFor(scenario: Scenario): Plan {
   const drain = computeDrain(scenario.drain, LIFETIMES);
   if ('refused' in drain) throw new Error(drain.refused);
   return makePlan({
