@@ -3,11 +3,10 @@ import { execFile } from 'node:child_process';
 import { readFile, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { promisify } from 'node:util';
-import { CoordinationV1Api, CoreV1Api, KubeConfig } from '@kubernetes/client-node';
+import { CoreV1Api, KubeConfig } from '@kubernetes/client-node';
 import { expect, vi } from 'vitest';
 import { parse, stringify } from 'yaml';
 import type { RotationHandle } from '../../src/cli/temporal.ts';
-import { askRotation } from '../../src/cli/ask-rotation.ts';
 import { applyManifest } from '../../src/demo/control-plane/apply-manifest.ts';
 import type { KubeletBed } from '../../src/demo/kubelet/kubelet-bed.ts';
 import { startWorkloads } from '../../src/demo/workloads.ts';
@@ -21,7 +20,7 @@ type Fields = Readonly<Record<string, unknown>>;
 
 export interface NodesScene extends Scene {
   readonly bed: KubeletBed;
-  /** The same cluster under another name, reached over ssh. */
+  /** The same cluster under another name, reached over ssh, and with keys that change in place. */
   readonly overSsh: string;
 }
 
@@ -46,16 +45,17 @@ export async function openNodesScene(verification: (bed: KubeletBed) => Fields):
 
 async function configureBothWays(file: string, bed: KubeletBed, verification: Fields): Promise<void> {
   const config = parse(await readFile(file, 'utf8')) as { clusters: { platform: Fields; policies: Fields }[] };
-  const [cluster] = config.clusters;
-  const { pod: _, ...platform } = cluster!.platform;
+  const [first] = config.clusters;
+  const cluster = { ...first!, platform: { ...first!.platform, keyLayout: 'flags' } };
+  const { pod: _, ...platform } = first!.platform as { readonly pod: unknown };
   const overSsh = {
-    ...cluster!,
+    ...cluster,
     name: 'over-ssh',
-    platform: { ...platform, access: 'ssh', ssh: { configFile: bed.ssh.configFile } },
+    platform: { ...platform, access: 'ssh', keyLayout: 'in-place', ssh: { configFile: bed.ssh.configFile } },
     // Long enough for a restart, and short enough to wait for one that does not come.
-    policies: { ...cluster!.policies, readyTimeout: '75s' },
+    policies: { ...cluster.policies, readyTimeout: '75s' },
   };
-  await writeFile(file, stringify({ ...config, clusters: [{ ...cluster!, verification }, overSsh] }));
+  await writeFile(file, stringify({ ...config, clusters: [{ ...cluster, verification }, overSsh] }));
 }
 
 /** Starts a rotation, does to it what `disturb` does, and gives its audit record. The demo's own clients try tokens all the while. */
@@ -93,29 +93,8 @@ async function begin(scene: Scene): Promise<RotationHandle> {
   }
 }
 
-/** Waits until the rotation tells that it tries something again, for this reason. */
-export async function waitForRetry(handle: RotationHandle, reason: RegExp): Promise<void> {
-  await vi.waitFor(
-    async () => {
-      const { retrying } = await askRotation(handle);
-      expect(retrying.map((each) => each.reason).join('\n')).toMatch(reason);
-    },
-    { timeout: 3 * MINUTE_MS, interval: 500 },
-  );
-}
-
-export function coreApi(bed: KubeletBed): CoreV1Api {
+function coreApi(bed: KubeletBed): CoreV1Api {
   return adminConfig(bed).makeApiClient(CoreV1Api);
-}
-
-/** Node whose controller manager leads. */
-export async function leaderOf(bed: KubeletBed): Promise<string> {
-  const leases = adminConfig(bed).makeApiClient(CoordinationV1Api);
-  const lease = await vi.waitFor(
-    () => leases.readNamespacedLease({ namespace: 'kube-system', name: 'kube-controller-manager' }),
-    { timeout: MINUTE_MS, interval: 500 },
-  );
-  return (lease.spec?.holderIdentity ?? '').split('_')[0]!;
 }
 
 export async function namespacesOf(bed: KubeletBed): Promise<readonly string[]> {

@@ -60,7 +60,7 @@ describe('ShellNodeFiles', () => {
     const twice: NodeShell = {
       node: 'node-1',
       run: async (script, args, stdin = Buffer.alloc(0)) => {
-        const first = spawn('dash', ['-c', script, 'keyturn', ...args]);
+        const first = spawn('sh', ['-c', script, 'keyturn', ...args]);
         hanging.push(first);
         first.stdin.write(stdin.subarray(0, 90));
         await expect.poll(() => readdir(directory), { timeout: 20_000 }).toHaveLength(1);
