@@ -85,8 +85,8 @@ describe('ShellNodeFiles', () => {
     ['before it began', ''],
     ['in the middle', 'keyturn\n'],
   ] as const)('a command that is ended by a signal %s is worth another try: the node goes down', async ([, stdout]) => {
-    const run = async () => ({ exitCode: 137, stdout: Buffer.from(stdout), stderr: '' });
-    const gone = new ShellNodeFiles({ node: 'node-1', run });
+    const answer = { exitCode: 137, stdout: Buffer.from(stdout), stderr: '' };
+    const gone = new ShellNodeFiles({ node: 'node-1', run: () => Promise.resolve(answer) });
     const refusal = { code: 'NODE_UNREACHABLE', subject: 'node-1', retryable: true };
     await expect(gone.read('/file')).rejects.toMatchObject(refusal);
     await expect(gone.write('/file', 'text', { mode: 0o600, ...owner })).rejects.toMatchObject(refusal);
