@@ -1,5 +1,5 @@
 // One run of a rotation: interprets the plan forward, holds where a person must decide, and takes steps back through the plan's own undo.
-import { ApplicationFailure, CancellationScope, condition, isCancellation } from '@temporalio/workflow';
+import { ApplicationFailure, CancellationScope, condition, isCancellation, patched } from '@temporalio/workflow';
 import type { Preflight, StepInput } from '../activities/contract.ts';
 import type { AuditRecord, Outcome } from '../rotation/audit.ts';
 import { withDrain } from '../rotation/change-drain.ts';
@@ -164,9 +164,9 @@ export class RotationRun {
     if (result.next !== undefined) this.standing.next = result.next;
     this.standing.learn(result);
     if (action.type === 'publishKey' || action.type === 'republishFormer')
-      this.clock.begin('relyingParties', result.at);
+      this.clock.begin('relyingParties', startOfWait(result.at));
     if (result.publishedAt !== undefined) this.clock.begin('relyingParties', result.publishedAt);
-    if (action.type === 'verify') this.clock.begin('drain', result.at);
+    if (action.type === 'verify') this.clock.begin('drain', startOfWait(result.at));
     if (result.podTokenSince !== undefined) this.clock.begin('kubelet', result.podTokenSince);
     this.journal.did(step, startedAt, result);
     return null;
@@ -303,4 +303,13 @@ export class RotationRun {
       policies,
     };
   }
+}
+
+/**
+ * The wait's timer runs by the Temporal server's clock, and so must its begin: a worker whose clock is behind would shorten every wait by as
+ * much. Since 0.2.0; rotations that began earlier go on with the worker's word.
+ * @param seenAt RFC 3339, by the worker's clock
+ */
+function startOfWait(seenAt: string): string {
+  return patched('waits-begin-by-the-servers-clock') ? now() : seenAt;
 }
