@@ -1,9 +1,9 @@
 // npm run faults: rotations of a real control plane while everything fails, and the report of what was seen.
-import { appendFile } from 'node:fs/promises';
+import { appendFile, readFile } from 'node:fs/promises';
 import { parseArgs } from 'node:util';
 import { FaultScene } from './fault-scene.ts';
 import { FAULTS, faultNamed } from './faults.ts';
-import { allCells, packCells, randomPairs } from './matrix.ts';
+import { allCells, packCells, randomPairs, TELLING_BACK } from './matrix.ts';
 import { writeReport } from './report.ts';
 import { runTrial, type TrialResult } from './run-trial.ts';
 import type { TrialPlan } from './trial.ts';
@@ -17,7 +17,7 @@ const USAGE = `npm run faults -- [options]
   --seed <n>         of the pairs; default 1
   --minutes <n>      begin no rotation after that
   --report <file>    default: docs/reliability.md
-  --log <file>       one line of JSON for each rotation`;
+  --log <file>       one line of JSON for each rotation; what stands in it is part of the report and is not run again`;
 
 const { values: options } = parseArgs({
   options: {
@@ -40,6 +40,7 @@ if (options.help) {
 }
 
 const startedAt = new Date();
+const results: TrialResult[] = await readLog(options.log);
 const world = await FaultScene.open();
 let isGood = true;
 try {
@@ -48,12 +49,10 @@ try {
     if (isPossible !== undefined && !(await isPossible(world))) impossible.push(name);
   }
   const facts = {
-    startedAt: startedAt.toISOString(),
     command: ['npm run faults', ...(process.argv.length > 2 ? ['--', ...process.argv.slice(2)] : [])].join(' '),
     cells: allCells().length,
     impossible,
   };
-  const results: TrialResult[] = [];
   const endAt = startedAt.getTime() + Number(options.minutes) * 60_000;
   const plans = plansOf(impossible);
   for (const [index, plan] of plans.entries()) {
@@ -77,14 +76,33 @@ process.exit(isGood ? 0 : 1);
 
 function plansOf(impossible: readonly string[]): readonly TrialPlan[] {
   const pairs = (count: string | undefined) =>
-    randomPairs(Number(count ?? 0), Number(options.seed)).filter((plan) =>
-      plan.injections.every(({ faults }) => faults.every(({ name }) => !impossible.includes(name))),
+    [...(count === undefined ? [] : [TELLING_BACK]), ...randomPairs(Number(count ?? 0), Number(options.seed))].filter(
+      ({ injections }) =>
+        injections.every(({ moment, faults }) => {
+          const names = faults.map(({ name }) => name);
+          return names.every((name) => !impossible.includes(name)) && !hasRun(moment, names);
+        }),
     );
   if (options.pairs !== undefined) return pairs(options.pairs);
   const faults = (options.fault?.map(faultNamed) ?? FAULTS).filter(({ name }) => !impossible.includes(name));
-  const cells = allCells(faults).filter(({ moment }) => options.phase?.includes(moment) ?? true);
+  const cells = allCells(faults).filter(({ moment, fault }) => {
+    return (options.phase?.includes(moment) ?? true) && !hasRun(moment, [fault.name]);
+  });
   const matrix = options.alone ? cells.flatMap((cell) => packCells([cell])) : packCells(cells);
   return [...matrix, ...pairs(options['also-pairs'])];
+}
+
+function hasRun(moment: string, names: readonly string[]): boolean {
+  const injections = results.flatMap((result) => result.injections);
+  return injections.some((each) => each.moment === moment && each.faults.join() === names.join());
+}
+
+async function readLog(file: string | undefined): Promise<TrialResult[]> {
+  const text = file === undefined ? '' : await readFile(file, 'utf8').catch(() => '');
+  return text
+    .split('\n')
+    .filter((line) => line !== '')
+    .map((line) => JSON.parse(line) as TrialResult);
 }
 
 function describe({ injections, ending }: TrialPlan): string {

@@ -1,11 +1,36 @@
 // Which rotations try which faults: all cells of the matrix in few rotations, or random pairs by a seed.
-import { FAULTS } from './faults.ts';
+import { FAULTS, faultNamed } from './faults.ts';
 import { MOMENT_NAMES, type MomentName } from './moments.ts';
-import type { Fault, TrialPlan } from './trial.ts';
+import type { Fault, Injection, TrialPlan } from './trial.ts';
 
 export interface Cell {
   readonly fault: Fault;
   readonly moment: MomentName;
+}
+
+/** The most telling cells, in one rotation: they come first, and are what continuous integration runs. */
+export const TELLING: TrialPlan = {
+  ending: 'forward',
+  injections: [
+    one('Staging', 'Temporal killed'),
+    one('Publishing', 'Blob store stale'),
+    one('Trusting', 'manifest changed by another'),
+    one('Signing', 'worker killed in the activity'),
+    one('Verifying', 'etcd lost'),
+    one('Draining', 'API server killed'),
+    one('Pruning', 'Blob store answers 403'),
+    one('Untrusting', 'network to a node cut'),
+  ],
+};
+
+/** A pair, in the most delicate phase, from which an operator goes back. */
+export const TELLING_BACK: TrialPlan = {
+  ending: 'back',
+  injections: [{ moment: 'Signing', faults: ['worker killed in the activity', 'Blob store away'].map(faultNamed) }],
+};
+
+function one(moment: MomentName, fault: string): Injection {
+  return { moment, faults: [faultNamed(fault)] };
 }
 
 export function allCells(faults: readonly Fault[] = FAULTS): readonly Cell[] {
@@ -18,6 +43,13 @@ export function allCells(faults: readonly Fault[] = FAULTS): readonly Cell[] {
 export function packCells(cells: readonly Cell[]): readonly TrialPlan[] {
   const plans: TrialPlan[] = [];
   let left = cells;
+  const telling = TELLING.injections.flatMap(({ moment, faults }) => {
+    return cells.filter((cell) => cell.moment === moment && faults.includes(cell.fault));
+  });
+  if (telling.length === TELLING.injections.length) {
+    plans.push(TELLING);
+    left = cells.filter((cell) => !telling.includes(cell));
+  }
   while (left.length > 0) {
     const chosen: Cell[] = [];
     for (const [index, moment] of MOMENT_NAMES.entries()) {

@@ -7,7 +7,6 @@ import type { TrialResult } from './run-trial.ts';
 import type { Fault, InjectionResult } from './trial.ts';
 
 export interface RunFacts {
-  readonly startedAt: string;
   readonly command: string;
   /** Cells that are in the matrix. */
   readonly cells: number;
@@ -48,8 +47,8 @@ that holds is told to retry once the fault is mended. Afterwards this must be so
 
 | | |
 | --- | --- |
-| when | ${facts.startedAt} |
-| command | \`${facts.command}\` |
+| when | ${results[0]?.startedAt ?? '-'} to ${new Date().toISOString()} |
+| last command | \`${facts.command}\` |
 | rotations | ${results.length} |
 | cells of the matrix | ${tried.size} of ${facts.cells} |
 | token checks from outside | ${sum(({ probes }) => probes.checks)} |

@@ -4,6 +4,8 @@ import { judge } from './judge.ts';
 import { Trial, type InjectionResult, type TrialPlan } from './trial.ts';
 
 export interface TrialResult {
+  /** RFC 3339 */
+  readonly startedAt: string;
   readonly ending: TrialPlan['ending'];
   readonly outcome: string;
   readonly injections: readonly InjectionResult[];
@@ -28,6 +30,7 @@ export async function runTrial(world: FaultScene, plan: TrialPlan): Promise<Tria
   const findings = await judge(trial, audit);
   const { checks = 0, rejected = 0, unreachable = 0 } = trial.counts() ?? {};
   return {
+    startedAt: new Date(startedAt).toISOString(),
     ending: plan.ending,
     outcome: audit.outcome,
     injections: trial.results,

@@ -70,7 +70,7 @@ export interface Before {
   readonly workersStarted: number;
 }
 
-const TRIAL_MINUTES = 15;
+const TRIAL_MINUTES = 18;
 const POLL_MS = 50;
 const COUNTED = ['checks', 'rejected', 'unreachable'] as const;
 
