@@ -13,7 +13,7 @@ const USAGE = `npm run faults -- [options]
   --phase <name>     only this phase; may be repeated
   --alone            one fault a rotation, where many share one otherwise
   --pairs <n>        so many random pairs of faults in place of the matrix
-  --also-pairs <n>   the same after the matrix
+  --also-pairs <n>   the same, and then the matrix
   --seed <n>         of the pairs; default 1
   --minutes <n>      begin no rotation after that
   --report <file>    default: docs/reliability.md
@@ -89,7 +89,7 @@ function plansOf(impossible: readonly string[]): readonly TrialPlan[] {
     return (options.phase?.includes(moment) ?? true) && !hasRun(moment, [fault.name]);
   });
   const matrix = options.alone ? cells.flatMap((cell) => packCells([cell])) : packCells(cells);
-  return [...matrix, ...pairs(options['also-pairs'])];
+  return [...pairs(options['also-pairs']), ...matrix];
 }
 
 function hasRun(moment: string, names: readonly string[]): boolean {
