@@ -36,6 +36,8 @@ export interface EnvironmentOptions extends KeyturnConfigOptions {
   readonly apiServerFlags?: ControlPlaneOptions['apiServerFlags'];
   /** Puts something before the object store: everybody uses the address of what this gives. Default: nothing. */
   readonly blobStoreFront?: (blobStore: BlobStore) => Promise<BlobStore>;
+  /** Of the Temporal server. Default `error`. */
+  readonly temporalLogLevel?: 'debug' | 'error';
   readonly onProgress?: OnProgress;
 }
 
@@ -64,7 +66,8 @@ export interface Environment {
 
 const mainScript = fileURLToPath(new URL('../cli/main.ts', import.meta.url));
 const podAccessRights = fileURLToPath(new URL('../../deploy/rbac-pod-access.yaml', import.meta.url));
-const WORKER_START_MS = 60_000;
+/** It bundles the workflow code first, which takes a minute where the machine has other things to do. */
+const WORKER_START_MS = 180_000;
 const WORKER_STOP_MS = 15_000;
 
 /** @throws COMPONENT_UNAVAILABLE, or Error with what did not come up; nothing is left running */
@@ -86,6 +89,7 @@ export async function startEnvironment(options: EnvironmentOptions): Promise<Env
       program: temporalProgram,
       directory: path.join(directory, 'temporal'),
       databasePath: path.join(directory, 'temporal', 'temporal.db'),
+      ...(options.temporalLogLevel === undefined ? {} : { logLevel: options.temporalLogLevel }),
     });
     cleanUp.push(() => temporal.stop());
     const connection = await Connection.connect({ address: temporal.address });

@@ -48,7 +48,12 @@ export class FaultScene {
     const cables = await layCables(scene);
     const hasSmallDisk = await mountSmallDisk(scene);
     const faultScene = new FaultScene(scene, scene.embedded, front, cables, hasSmallDisk);
-    await faultScene.startWorker();
+    try {
+      await faultScene.startWorker();
+    } catch (error) {
+      await faultScene.close();
+      throw error;
+    }
     return faultScene;
   }
 
