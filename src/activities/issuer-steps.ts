@@ -6,8 +6,8 @@ import { KeyturnError } from '../errors.ts';
 import { updateDocument } from '../publishers/update-document.ts';
 import type { PublicKey } from '../rotation/key.ts';
 import type { StepControl } from '../platforms/port.ts';
-import type { ClusterAdapters } from './cluster-adapters.ts';
 import { confirmPublic } from './public-documents.ts';
+import { changeEverywhere, publicUrlsOf, type PublishingAdapters } from './publications.ts';
 import type { StepContext, StepOutcome } from './step-frame.ts';
 import { proveControllerManager } from './token-steps.ts';
 
@@ -20,7 +20,7 @@ export async function publishKey(context: StepContext): Promise<StepOutcome> {
   await publishDiscovery(context, staged);
   const at = (changed ? undefined : record.milestones.publishedAt) ?? context.now();
   await context.saveRecord({ milestones: { ...record.milestones, publishedAt: at } });
-  return { changed, at, proof: `${adapters.publicIssuer.jwksUrl} shows ${staged.kid}, byte for byte as written` };
+  return { changed, at, proof: `${publicUrlsOf(adapters)} shows ${staged.kid}, byte for byte as written` };
 }
 
 /** Undo of Publishing. */
@@ -48,41 +48,53 @@ export async function republishFormer(context: StepContext): Promise<StepOutcome
   const changed = await publishKeys(adapters, [record.former], context.control);
   const { prunedAt: _, ...milestones } = record.milestones;
   await context.saveRecord({ milestones });
-  return { changed, proof: `${adapters.publicIssuer.jwksUrl} shows ${record.former.kid} again` };
+  return { changed, proof: `${publicUrlsOf(adapters)} shows ${record.former.kid} again` };
 }
 
-/** Beside all others, read back at the public URL; true where one of them was not there. */
+/** Beside all others and in all places, read back at their public URLs; true where one of them was not there. */
 export async function publishKeys(
-  adapters: ClusterAdapters,
+  adapters: PublishingAdapters,
   keys: readonly PublicKey[],
   control: StepControl,
 ): Promise<boolean> {
-  const { changed, body } = await updateDocument(adapters.publisher, 'jwks', (current) =>
-    mergeKeys(current, keys.map(toJwk), adapters.publicIssuer.jwksUrl),
-  );
-  await confirmPublic(adapters.publicIssuer.jwksUrl, body, adapters.publicIssuer, control);
-  return changed;
+  return changeEverywhere(adapters, async ({ publisher, publicIssuer }) => {
+    const { jwksUrl } = publicIssuer;
+    const { changed, body } = await updateDocument(publisher, 'jwks', (current) =>
+      mergeKeys(current, keys.map(toJwk), jwksUrl),
+    );
+    await confirmPublic(jwksUrl, body, publicIssuer, control);
+    return changed;
+  });
 }
 
 async function remove({ adapters, control }: StepContext, kid: string): Promise<StepOutcome> {
-  const { jwksUrl } = adapters.publicIssuer;
-  const { changed, body } = await updateDocument(adapters.publisher, 'jwks', (current) => {
-    if (current === undefined) throw documentIsGone(jwksUrl);
-    return removeKey(current, kid, jwksUrl);
+  const changed = await changeEverywhere(adapters, async ({ publisher, publicIssuer }) => {
+    const { jwksUrl } = publicIssuer;
+    const update = await updateDocument(publisher, 'jwks', (current) => {
+      if (current === undefined) throw documentIsGone(jwksUrl);
+      return removeKey(current, kid, jwksUrl);
+    });
+    await confirmPublic(jwksUrl, update.body, publicIssuer, control);
+    return update.changed;
   });
-  await confirmPublic(jwksUrl, body, adapters.publicIssuer, control);
-  return { changed, proof: `${jwksUrl} no longer shows ${kid}` };
+  return { changed, proof: `${publicUrlsOf(adapters)} no longer shows ${kid}` };
 }
 
-/** The issuer stays what it is: the document is written only where it is missing, or where the configuration asks for it. */
+/**
+ * The issuer stays what it is: the document is written only where it is missing, or where the configuration asks for it. Mirrors have the
+ * same one: relying parties go where the issuer's own address sends them.
+ */
 async function publishDiscovery({ adapters, control }: StepContext, next: PublicKey): Promise<void> {
-  const { policies, publisher, publicIssuer, issuer } = adapters;
+  const { policies, issuer } = adapters;
   if (policies.discovery === 'never') return;
-  const wanted = discoveryDocument(issuer, publicIssuer.jwksUrl, [next.alg]);
-  const { body, changed } = await updateDocument(publisher, 'discovery', (current) =>
-    current === undefined || policies.discovery === 'overwrite' ? wanted : current,
-  );
-  if (changed) await confirmPublic(publicIssuer.discoveryUrl, body, publicIssuer, control);
+  const wanted = discoveryDocument(issuer, adapters.publicIssuer.jwksUrl, [next.alg]);
+  await changeEverywhere(adapters, async ({ publisher, publicIssuer }) => {
+    const { body, changed } = await updateDocument(publisher, 'discovery', (current) =>
+      current === undefined || policies.discovery === 'overwrite' ? wanted : current,
+    );
+    if (changed) await confirmPublic(publicIssuer.discoveryUrl, body, publicIssuer, control);
+    return changed;
+  });
 }
 
 function keyIsGone(kid: string): KeyturnError {

@@ -70,4 +70,19 @@ const file = z.strictObject({
 
 export const publisher = z.discriminatedUnion('type', [azureBlob, s3, gcs, file]);
 
+const url = z.url({ protocol: /^https?$/ }).describe('Where the public reads this mirror: its documents lie below it');
+
+const mirror = z.discriminatedUnion('type', [
+  azureBlob.extend({ url }),
+  s3.extend({ url }),
+  gcs.extend({ url }),
+  file.extend({ url }),
+]);
+
+export const mirrors = z
+  .array(mirror)
+  .max(8)
+  .default([])
+  .describe("Further places with the issuer's documents; a rotation goes on only once all of them agree");
+
 export type PublisherConfig = z.output<typeof publisher>;

@@ -24,4 +24,11 @@ export interface JwksPublisher {
    * @throws JWKS_CHANGED (retryable) where the precondition no longer holds
    */
   write(document: IssuerDocument, body: string, precondition: Precondition): Promise<void>;
+
+  /**
+   * Shows that the JWKS could be written, by a write whose precondition cannot hold: it changes nothing. Where there is no JWKS yet nothing
+   * is shown.
+   * @throws PUBLISHER_ACCESS_DENIED where it could not; CONFIG_INVALID where the store writes in spite of the precondition
+   */
+  assertWritable?(): Promise<void>;
 }

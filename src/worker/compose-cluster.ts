@@ -1,6 +1,6 @@
 // The composition root of one cluster: the only place that picks adapters by what keyturn.yaml says.
 import path from 'node:path';
-import type { AuditLog, ClusterAdapters, ClusterPolicies, PublicIssuer } from '../activities/cluster-adapters.ts';
+import type { AuditLog, ClusterAdapters, ClusterPolicies } from '../activities/cluster-adapters.ts';
 import { FormerTokens } from '../activities/former-tokens.ts';
 import { KubeApiServer } from '../api-servers/api-server.ts';
 import { KubeCluster } from '../api-servers/cluster.ts';
@@ -14,12 +14,11 @@ import { LeaseLock } from '../cluster-lock/lease.ts';
 import type { LoadedConfig } from '../config/load.ts';
 import type { ClusterConfig, NodeConfig } from '../config/schema.ts';
 import { StaticPodPlatform } from '../platforms/static-pod/static-pod.ts';
-import { createTrustingFetch } from '../publishers/trusting-fetch.ts';
 import type { DrainPolicy } from '../rotation/drain.ts';
 import { composeKeyStore, newKeyAlgOf } from './compose-key-store.ts';
 import { composeNodes } from './compose-nodes.ts';
 import { composeProbePods } from './compose-probe-pods.ts';
-import { composePublisher } from './compose-publisher.ts';
+import { composeMirrors, composePublisher, publicIssuerAt } from './compose-publisher.ts';
 import { rulesOf } from '../rotation/legacy-tokens.ts';
 import { readTextFile } from './read-secret.ts';
 
@@ -78,7 +77,8 @@ export async function composeCluster(
     },
     lock: new LeaseLock({ client, namespace: platform.namespace, cluster: cluster.name }),
     publisher: await composePublisher(cluster.publisher, ca, resolve),
-    publicIssuer: publicIssuerOf(cluster, ca),
+    publicIssuer: publicIssuerAt(cluster.issuer, cluster.publisher, ca),
+    mirrors: await composeMirrors(cluster.mirrors, ca, resolve),
     keyStore: await composeKeyStore(config, cluster),
     newKeyAlg: newKeyAlgOf(cluster),
     formerTokens: new FormerTokens(),
@@ -94,15 +94,6 @@ function auditLogsOf(
     const files = nodes[index]?.files;
     return auditLog === undefined || files === undefined ? [] : [{ node: name, path: auditLog, files }];
   });
-}
-
-function publicIssuerOf({ issuer, publisher }: ClusterConfig, ca: string | undefined): PublicIssuer {
-  const base = issuer.replace(/\/$/, '');
-  return {
-    jwksUrl: `${base}/${publisher.jwksPath}`,
-    discoveryUrl: `${base}/${publisher.discoveryPath}`,
-    fetch: createTrustingFetch(ca),
-  };
 }
 
 function policiesOf({ policies }: ClusterConfig): ClusterPolicies {

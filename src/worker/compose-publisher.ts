@@ -1,7 +1,10 @@
 // Picks the publisher that keyturn.yaml names. Each is loaded only where it is configured: the SDKs of clouds are large and slow to load.
+import type { Publication, PublicIssuer } from '../activities/cluster-adapters.ts';
 import type { PublisherConfig } from '../config/publisher-schema.ts';
+import type { ClusterConfig } from '../config/schema.ts';
 import type { AzureCredentials } from '../publishers/azure-blob.ts';
 import type { JwksPublisher } from '../publishers/port.ts';
+import { createTrustingFetch } from '../publishers/trusting-fetch.ts';
 import { readSecret } from './read-secret.ts';
 
 /**
@@ -52,6 +55,34 @@ export async function composePublisher(
       return new FilePublisher({ directory: resolve(directory), jwksPath, discoveryPath });
     }
   }
+}
+
+/** @throws as `composePublisher` */
+export async function composeMirrors(
+  mirrors: ClusterConfig['mirrors'],
+  ca: string | undefined,
+  resolve: (file: string) => string,
+): Promise<readonly Publication[]> {
+  return Promise.all(
+    mirrors.map(async (mirror) => ({
+      publisher: await composePublisher(mirror, ca, resolve),
+      publicIssuer: publicIssuerAt(mirror.url, mirror, ca),
+    })),
+  );
+}
+
+/** @param url below which the documents lie */
+export function publicIssuerAt(
+  url: string,
+  { jwksPath, discoveryPath }: Pick<PublisherConfig, 'jwksPath' | 'discoveryPath'>,
+  ca: string | undefined,
+): PublicIssuer {
+  const base = url.replace(/\/$/, '');
+  return {
+    jwksUrl: `${base}/${jwksPath}`,
+    discoveryUrl: `${base}/${discoveryPath}`,
+    fetch: createTrustingFetch(ca),
+  };
 }
 
 function nameInBucket({ prefix }: { readonly prefix?: string | undefined }, path: string): string {
