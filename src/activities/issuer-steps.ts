@@ -8,12 +8,14 @@ import type { PublicKey } from '../rotation/key.ts';
 import type { StepControl } from '../platforms/port.ts';
 import { confirmPublic } from './public-documents.ts';
 import { changeEverywhere, publicUrlsOf, type PublishingAdapters } from './publications.ts';
+import { confirmServed, giveUpServed, keepServed, proveUnused } from './served-issuer-steps.ts';
 import type { StepContext, StepOutcome } from './step-frame.ts';
 import { proveControllerManager } from './token-steps.ts';
 
 /** Publishing: the new key beside all others; its public time counts from here, or from the first time that it was found public. */
 export async function publishKey(context: StepContext): Promise<StepOutcome> {
   const { adapters, record } = context;
+  if (adapters.publisher.publishes === 'by-trusting') return confirmServed(context);
   const staged = await adapters.keyStore.staged(adapters.name);
   if (staged?.kid !== record.next.kid) throw keyIsGone(record.next.kid);
   const changed = await publishKeys(adapters, [record.former, staged], context.control);
@@ -25,7 +27,8 @@ export async function publishKey(context: StepContext): Promise<StepOutcome> {
 
 /** Undo of Publishing. */
 export async function withdrawKey(context: StepContext): Promise<StepOutcome> {
-  const { record } = context;
+  const { record, adapters } = context;
+  if (adapters.publisher.publishes === 'by-trusting') return giveUpServed(context);
   const outcome = await remove(context, record.next.kid);
   const { publishedAt: _, ...milestones } = record.milestones;
   await context.saveRecord({ milestones });
@@ -34,7 +37,8 @@ export async function withdrawKey(context: StepContext): Promise<StepOutcome> {
 
 /** Pruning: evidence first, then the removal. */
 export async function pruneKey(context: StepContext): Promise<StepOutcome> {
-  const { record } = context;
+  const { record, adapters } = context;
+  if (adapters.publisher.publishes === 'by-trusting') return proveUnused(context);
   const evidence = await proveControllerManager(context);
   const outcome = await remove(context, record.former.kid);
   const prunedAt = record.milestones.prunedAt ?? context.now();
@@ -45,6 +49,7 @@ export async function pruneKey(context: StepContext): Promise<StepOutcome> {
 /** Undo of Pruning: relying parties must then be given time to read it again. */
 export async function republishFormer(context: StepContext): Promise<StepOutcome> {
   const { adapters, record } = context;
+  if (adapters.publisher.publishes === 'by-trusting') return keepServed(context);
   const changed = await publishKeys(adapters, [record.former], context.control);
   const { prunedAt: _, ...milestones } = record.milestones;
   await context.saveRecord({ milestones });

@@ -66,6 +66,7 @@ export async function observeCluster(adapters: ClusterAdapters, policies: Cluste
     publicKids,
     publicUrl: publicIssuer.jwksUrl,
     mirrors,
+    ...(adapters.publisher.publishes === undefined ? {} : { publishing: adapters.publisher.publishes }),
     keyLimits: keyLimitsOf(adapters.relyingParties),
     endpointAddresses,
     clockSkewMs: Object.fromEntries(skews),

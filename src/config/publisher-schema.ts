@@ -68,7 +68,15 @@ const file = z.strictObject({
   discoveryPath,
 });
 
-export const publisher = z.discriminatedUnion('type', [azureBlob, s3, gcs, file]);
+const apiServer = z.strictObject({
+  type: z.literal('api-server'),
+  jwksUrl: z
+    .url({ protocol: /^https?$/ })
+    .optional()
+    .describe('As in the discovery document (--service-account-jwks-uri); default: openid/v1/jwks below the issuer'),
+});
+
+export const publisher = z.discriminatedUnion('type', [azureBlob, s3, gcs, file, apiServer]);
 
 const url = z.url({ protocol: /^https?$/ }).describe('Where the public reads this mirror: its documents lie below it');
 
@@ -86,3 +94,6 @@ export const mirrors = z
   .describe("Further places with the issuer's documents; a rotation goes on only once all of them agree");
 
 export type PublisherConfig = z.output<typeof publisher>;
+
+/** A publisher that writes documents. */
+export type WrittenPublisherConfig = Exclude<PublisherConfig, { readonly type: 'api-server' }>;

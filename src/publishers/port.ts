@@ -16,6 +16,9 @@ export interface JwksPublisher {
   /** For people, e.g. `azure-blob https://acct.blob.core.windows.net/oidc`. Without credentials. */
   readonly description: string;
 
+  /** `by-trusting`: nothing is written, the API servers show what they trust. Default: documents are written. */
+  readonly publishes?: 'by-trusting';
+
   /** The stored document as its owner sees it (not through the public URL), or undefined where there is none. */
   read(document: IssuerDocument): Promise<StoredDocument | undefined>;
 

@@ -6,7 +6,13 @@ import { formatDuration, MINUTE_MS } from './duration.ts';
 import type { LegacyTokenReport } from './legacy-token-report.ts';
 import type { KeyAlgorithm, KeyRef, Kid } from './key.ts';
 import type { ControlPlaneObservation, Problem } from './observation.ts';
-import { findFullKeySets, findMirrorProblems, type KeyLimit, type MirrorFacts } from './publication-checks.ts';
+import {
+  findFullKeySets,
+  findMirrorProblems,
+  findOtherServer,
+  type KeyLimit,
+  type MirrorFacts,
+} from './publication-checks.ts';
 import { isUnfinished, type RotationRecord } from './record.ts';
 
 /** The drain's arithmetic allows for clocks that differ by this. */
@@ -27,6 +33,8 @@ export interface PreflightFacts {
   readonly publicUrl: string;
   /** Default: none. */
   readonly mirrors?: readonly MirrorFacts[];
+  /** Default: documents are written. */
+  readonly publishing?: 'by-trusting';
   /** Of the named relying parties. Default: none. */
   readonly keyLimits?: readonly KeyLimit[];
   /** Addresses in the EndpointSlice `default/kubernetes`; empty where it says nothing. */
@@ -244,6 +252,7 @@ const CHECKS: readonly Check[] = [
   stagedKeyIsAnother,
   algorithmRefused,
   findFullKeySets,
+  findOtherServer,
   (facts) => findMirrorProblems(facts, findFormer(facts)),
   drainRefused,
 ];

@@ -1,7 +1,8 @@
 // What keeps a rotation from starting at the places where the JWKS is published.
 import type { RelyingPartyName } from './accepted-algorithms.ts';
 import type { KeyRef, Kid } from './key.ts';
-import type { Problem } from './observation.ts';
+import type { ControlPlaneObservation, Problem } from './observation.ts';
+import { isUnfinished, type RotationRecord } from './record.ts';
 
 /** A further place where the issuer's documents are published. */
 export interface MirrorFacts {
@@ -59,4 +60,25 @@ export function findFullKeySets(facts: {
       subject: publicUrl,
       message: `The public JWKS ${publicUrl} has ${publicKids.length} keys already, and the relying party ${relyingParty} reads the first ${maxKeys}: it would not see the new one. Take out keys that are no longer used, or take it out of relyingParties.`,
     }));
+}
+
+/** Where the cluster is said to serve its own issuer, the public JWKS is what its API servers trust, no more and no less. */
+export function findOtherServer(facts: {
+  readonly publishing?: 'by-trusting';
+  readonly publicKids: readonly Kid[] | null;
+  readonly publicUrl: string;
+  readonly record: RotationRecord | null;
+  readonly controlPlane: Pick<ControlPlaneObservation, 'apiServers'>;
+}): readonly Problem[] {
+  const { publishing, publicKids, publicUrl, record, controlPlane } = facts;
+  if (publishing !== 'by-trusting' || publicKids === null || isUnfinished(record)) return [];
+  const trusted = new Set(controlPlane.apiServers.flatMap((server) => server.trusted.map(({ kid }) => kid)));
+  if (trusted.size === publicKids.length && publicKids.every((kid) => trusted.has(kid))) return [];
+  return [
+    {
+      code: 'PREFLIGHT_REFUSED',
+      subject: publicUrl,
+      message: `The publisher is api-server, but ${publicUrl} shows other keys (${publicKids.join(', ')}) than the API servers serve (${[...trusted].join(', ')}). Correct publisher.jwksUrl, or name the publisher that writes that document.`,
+    },
+  ];
 }

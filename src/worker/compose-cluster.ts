@@ -18,7 +18,7 @@ import type { DrainPolicy } from '../rotation/drain.ts';
 import { composeKeyStore, newKeyAlgOf } from './compose-key-store.ts';
 import { composeNodes } from './compose-nodes.ts';
 import { composeProbePods } from './compose-probe-pods.ts';
-import { composeMirrors, composePublisher, publicIssuerAt } from './compose-publisher.ts';
+import { composeMirrors, composePublisher } from './compose-publisher.ts';
 import { rulesOf } from '../rotation/legacy-tokens.ts';
 import { readTextFile } from './read-secret.ts';
 
@@ -76,9 +76,8 @@ export async function composeCluster(
       restart: (workload, options) => restartWorkload(client, workload, options),
     },
     lock: new LeaseLock({ client, namespace: platform.namespace, cluster: cluster.name }),
-    publisher: await composePublisher(cluster.publisher, ca, resolve),
-    publicIssuer: publicIssuerAt(cluster.issuer, cluster.publisher, ca),
-    mirrors: await composeMirrors(cluster.mirrors, ca, resolve),
+    ...(await composePublisher(cluster, { ca, resolve, client })),
+    mirrors: await composeMirrors(cluster.mirrors, { ca, resolve }),
     keyStore: await composeKeyStore(config, cluster),
     newKeyAlg: newKeyAlgOf(cluster),
     formerTokens: new FormerTokens(),

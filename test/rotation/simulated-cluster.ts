@@ -93,7 +93,7 @@ export class SimulatedCluster {
   remains(): Remains {
     return {
       nodes: [...this.nodes].map(([name, node]) => ({ name, ...node })),
-      jwks: this.jwks.toSorted(),
+      jwks: [...new Set(this.views().flat())].toSorted(),
       staged: this.staged,
       probePod: this.probePod,
     };
@@ -113,7 +113,8 @@ export class SimulatedCluster {
       apiServers: [...this.nodes].map(([name, { trusted, signer }]) =>
         apiServer(name, { trusted: trusted.map((kid) => ({ kid, alg: 'RS256' as const })), signingKid: signer }),
       ),
-      publicKids: this.jwks,
+      // Whichever API server answers: the one that a guard would rather see.
+      publicKids: [...new Set(this.views().flat())],
       stagedKid: this.staged,
       relyingPartiesUntilMs: waits.relyingParties ?? null,
       drainUntilMs: waits.drain ?? null,
@@ -144,7 +145,12 @@ export class SimulatedCluster {
       this.nowMs += this.stepMs;
       const node = 'node' in action ? this.nodes.get(action.node) : undefined;
       if (node === undefined) this.changeCluster(action.type, waits);
-      else this.changeNode(node, action.type);
+      else {
+        const shown = this.shownBy(node);
+        this.changeNode(node, action.type);
+        if (this.servesItself && shown.join() !== this.shownBy(node).join())
+          this.outdated.push({ jwks: shown, untilMs: this.nowMs });
+      }
     }
     this.mint();
     this.refreshPod();
@@ -340,7 +346,22 @@ export class SimulatedCluster {
       this.probePod = { kid: this.signer(), mintedMs: this.nowMs };
   }
 
+  /** Trusting publishes: each API server answers for itself. */
+  private get servesItself(): boolean {
+    return this.plan.steps.some(({ action, phase }) => action.type === 'publishKey' && phase === 'Trusting');
+  }
+
+  private shownBy({ trusted }: Node): readonly string[] {
+    return [...trusted, FOREIGN];
+  }
+
+  /** What a relying party may be given now. */
+  private views(): readonly (readonly string[])[] {
+    return this.servesItself ? [...this.nodes.values()].map((node) => this.shownBy(node)) : [this.jwks];
+  }
+
   private publish(kids: readonly string[]): boolean {
+    if (this.servesItself) return false;
     const next = [...new Set(kids)];
     if (next.join() === this.jwks.join()) return false;
     this.outdated.push({ jwks: this.jwks, untilMs: this.nowMs });
@@ -370,7 +391,7 @@ export class SimulatedCluster {
       for (const [name, { trusted }] of this.nodes) {
         if (!trusted.includes(kid)) throw new Harm(`invariant 1: ${name} rejects a token of ${kid} that is in use`);
       }
-      for (const { jwks } of [{ jwks: this.jwks }, ...cached]) {
+      for (const jwks of [...this.views(), ...cached.map((former) => former.jwks)]) {
         if (!jwks.includes(kid)) throw new Harm(`invariant 1: a relying party rejects a token of ${kid}`);
       }
     }
@@ -378,9 +399,10 @@ export class SimulatedCluster {
       for (const kid of [signer, controllerManager]) {
         const stranger = [...this.nodes].find(([, { trusted }]) => !trusted.includes(kid))?.[0];
         if (stranger !== undefined) throw new Harm(`invariant 2: ${name} signs with ${kid}, which ${stranger} lacks`);
-        if (!this.jwks.includes(kid)) throw new Harm(`invariant 2: ${name} signs with ${kid}, which is not public`);
+        if (this.views().some((jwks) => !jwks.includes(kid)))
+          throw new Harm(`invariant 2: ${name} signs with ${kid}, which is not public`);
       }
     }
-    if (!this.jwks.includes(FOREIGN)) throw new Harm('invariant 5: a foreign key was lost');
+    if (this.views().some((jwks) => !jwks.includes(FOREIGN))) throw new Harm('invariant 5: a foreign key was lost');
   }
 }
