@@ -8,7 +8,7 @@ import type { PublicKey } from '../rotation/key.ts';
 import type { StepControl } from '../platforms/port.ts';
 import { confirmPublic } from './public-documents.ts';
 import { changeEverywhere, publicUrlsOf, type PublishingAdapters } from './publications.ts';
-import { confirmServed, giveUpServed, keepServed, proveUnused } from './served-issuer-steps.ts';
+import { confirmServed, keepServed, proveUnused } from './served-issuer-steps.ts';
 import type { StepContext, StepOutcome } from './step-frame.ts';
 import { proveControllerManager } from './token-steps.ts';
 
@@ -27,8 +27,7 @@ export async function publishKey(context: StepContext): Promise<StepOutcome> {
 
 /** Undo of Publishing. */
 export async function withdrawKey(context: StepContext): Promise<StepOutcome> {
-  const { record, adapters } = context;
-  if (adapters.publisher.publishes === 'by-trusting') return giveUpServed(context);
+  const { record } = context;
   const outcome = await remove(context, record.next.kid);
   const { publishedAt: _, ...milestones } = record.milestones;
   await context.saveRecord({ milestones });

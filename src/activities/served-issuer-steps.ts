@@ -26,13 +26,13 @@ export async function confirmServed(context: StepContext): Promise<StepOutcome> 
   return { changed, at, proof: `every API server serves ${kid}, and ${jwksUrl} shows it` };
 }
 
-/** Undo of confirmServed, before any API server forgets the key: from here on it does not count as public. */
-export async function giveUpServed(context: StepContext): Promise<StepOutcome> {
-  const { record, adapters } = context;
-  const { publishedAt, ...milestones } = record.milestones;
+/**
+ * Before the first API server forgets the new key: from here on it does not count as public. Not earlier, since that it was public tells a run
+ * which takes the roll back up that tokens of the key may have been signed, and are to be waited for.
+ */
+export async function giveUpServed(context: StepContext): Promise<void> {
+  const { publishedAt: _, ...milestones } = context.record.milestones;
   await context.saveRecord({ milestones });
-  const proof = `${adapters.publicIssuer.jwksUrl} forgets ${record.next.kid} with the API servers`;
-  return { changed: publishedAt !== undefined, proof };
 }
 
 /** Pruning: evidence alone. The JWKS forgets the key as the API servers do. */

@@ -22,11 +22,8 @@ export function servedPublishSteps({ relyingPartyCacheMs }: PlanInput): readonly
       summary: 'See that every API server serves the new key, and that the public URL shows it',
       action: { type: 'publishKey' },
       guards: ['everyoneTrustsNext'],
-      undo: {
-        action: { type: 'withdrawKey' },
-        guards: [],
-        summary: 'Count the new key as public no longer; the JWKS forgets it with the API servers',
-      },
+      // The JWKS forgets the key as each API server does.
+      undo: null,
     },
     {
       id: 'wait-for-relying-parties',

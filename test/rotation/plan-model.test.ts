@@ -60,7 +60,7 @@ const PROBE_POD: ProbePodPlan = { tokenLifetimeMs: 3_600_000, awaitRefresh: true
 describe.each([
   ...[1, 2, 3, 5].map((count) => ({ count, also: '', probePod: null, publishing: undefined })),
   ...[1, 3].map((count) => ({ count, also: ' and a probe pod', probePod: PROBE_POD, publishing: undefined })),
-  ...[1, 2, 3].map((count) => ({
+  ...[1, 3].map((count) => ({
     count,
     also: ' that serve the issuer themselves',
     probePod: null,

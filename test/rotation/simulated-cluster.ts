@@ -43,6 +43,8 @@ export class SimulatedCluster {
   milestones: Milestones = {};
   private readonly plan: Plan;
   private readonly stepMs: number;
+  /** Trusting publishes: each API server answers for itself. */
+  private readonly servesItself: boolean;
   private readonly nodes: Map<string, Node>;
   private staged: string | null = null;
   private probePod: ProbePod | null = null;
@@ -57,6 +59,7 @@ export class SimulatedCluster {
   constructor(plan: Plan, stepMs = 60_000) {
     this.plan = plan;
     this.stepMs = stepMs;
+    this.servesItself = plan.steps.some(({ action, phase }) => action.type === 'publishKey' && phase === 'Trusting');
     this.nodes = new Map(
       plan.nodes.map((name) => [
         name,
@@ -159,9 +162,10 @@ export class SimulatedCluster {
 
   /** The worker dies between what the step does and what it records of it. @throws Harm */
   actHalf(action: Action, waits: ReturnType<SimulatedCluster['waitsOfRun']>): void {
-    const recordsFirst = ['untrust', 'signWithFormer', 'retire', 'removeProbePod', 'provePodRefresh'].includes(
-      action.type,
-    );
+    const recordsFirst = [
+      ...['untrust', 'signWithFormer', 'retire', 'removeProbePod', 'provePodRefresh'],
+      ...(this.servesItself ? ['distrust'] : []),
+    ].includes(action.type);
     const recorded = this.milestones;
     const nodes = new Map([...this.nodes].map(([name, node]) => [name, { ...node }]));
     const { staged, probePod } = this;
@@ -177,6 +181,7 @@ export class SimulatedCluster {
 
   private changeNode(node: Node, type: Action['type']): void {
     const { verifiedAt: _, ...unverified } = this.milestones;
+    const { publishedAt: __, ...unpublished } = this.milestones;
     switch (type) {
       case 'backUp':
         node.backedUp = true;
@@ -188,6 +193,7 @@ export class SimulatedCluster {
         node.trusted = [...new Set([...node.trusted, NEXT.kid])];
         break;
       case 'distrust':
+        if (this.servesItself) this.milestones = unpublished;
         node.trusted = node.trusted.filter((kid) => kid !== NEXT.kid);
         break;
       case 'sign':
@@ -242,7 +248,8 @@ export class SimulatedCluster {
       case 'republishFormer':
         this.publish([...this.jwks, FORMER.kid]);
         this.milestones = { ...others, ...(publishedAt === undefined ? {} : { publishedAt }) };
-        waits.relyingParties = this.nowMs + relyingParties.ms;
+        // A former key that never left the JWKS is not waited for.
+        if (!this.servesItself) waits.relyingParties = this.nowMs + relyingParties.ms;
         break;
       case 'startProbePod':
         if (!this.podWasRefreshed) this.startPod();
@@ -344,11 +351,6 @@ export class SimulatedCluster {
     const pod = this.probePod;
     if (pod !== null && this.nowMs >= this.kubeletDueMs(pod))
       this.probePod = { kid: this.signer(), mintedMs: this.nowMs };
-  }
-
-  /** Trusting publishes: each API server answers for itself. */
-  private get servesItself(): boolean {
-    return this.plan.steps.some(({ action, phase }) => action.type === 'publishKey' && phase === 'Trusting');
   }
 
   private shownBy({ trusted }: Node): readonly string[] {
