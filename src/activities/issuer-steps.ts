@@ -4,10 +4,10 @@ import { mergeKeys, removeKey } from '../jwks/edit-jwks.ts';
 import { toJwk } from '../keys/jwk.ts';
 import { KeyturnError } from '../errors.ts';
 import { updateDocument } from '../publishers/update-document.ts';
-import type { PublicKey } from '../rotation/key.ts';
+import type { Kid, PublicKey } from '../rotation/key.ts';
 import type { StepControl } from '../platforms/port.ts';
 import { confirmPublic } from './public-documents.ts';
-import { changeEverywhere, publicUrlsOf, type PublishingAdapters } from './publications.ts';
+import { changeEverywhere, publicUrlsOf, readAllPublicKids, type PublishingAdapters } from './publications.ts';
 import { confirmServed, keepServed, proveUnused } from './served-issuer-steps.ts';
 import type { StepContext, StepOutcome } from './step-frame.ts';
 import { proveControllerManager } from './token-steps.ts';
@@ -18,18 +18,35 @@ export async function publishKey(context: StepContext): Promise<StepOutcome> {
   if (adapters.publisher.publishes === 'by-trusting') return confirmServed(context);
   const staged = await adapters.keyStore.staged(adapters.name);
   if (staged?.kid !== record.next.kid) throw keyIsGone(record.next.kid);
+  const wasMissing = await noteWhereMissing(context);
   const changed = await publishKeys(adapters, [record.former, staged], context.control);
   await publishDiscovery(context, staged);
-  const at = (changed ? undefined : record.milestones.publishedAt) ?? context.now();
-  await context.saveRecord({ milestones: { ...record.milestones, publishedAt: at } });
+  const { keyMissingAt: _missing, publishedAt, ...milestones } = record.milestones;
+  const at = (changed || wasMissing ? undefined : publishedAt) ?? context.now();
+  await context.saveRecord({ milestones: { ...milestones, publishedAt: at } });
   return { changed, at, proof: `${publicUrlsOf(adapters)} shows ${staged.kid}, byte for byte as written` };
+}
+
+/**
+ * A rotation that is taken up finds a key missing that it had published. Noted before it is published again: should this step die after the
+ * writing, the next call would not see that it wrote.
+ */
+async function noteWhereMissing(context: StepContext): Promise<boolean> {
+  const { adapters, record } = context;
+  const { milestones, next, former } = record;
+  if (milestones.publishedAt === undefined) return false;
+  if (milestones.keyMissingAt !== undefined) return true;
+  const { everywhere: kids } = await readAllPublicKids(adapters).catch(nothingWhereGone);
+  if (kids.includes(next.kid) && kids.includes(former.kid)) return false;
+  await context.saveRecord({ milestones: { ...milestones, keyMissingAt: context.now() } });
+  return true;
 }
 
 /** Undo of Publishing. */
 export async function withdrawKey(context: StepContext): Promise<StepOutcome> {
   const { record } = context;
   const outcome = await remove(context, record.next.kid);
-  const { publishedAt: _, ...milestones } = record.milestones;
+  const { publishedAt: _, keyMissingAt: _missing, ...milestones } = record.milestones;
   await context.saveRecord({ milestones });
   return outcome;
 }
@@ -40,8 +57,10 @@ export async function pruneKey(context: StepContext): Promise<StepOutcome> {
   if (adapters.publisher.publishes === 'by-trusting') return proveUnused(context);
   const evidence = await proveControllerManager(context);
   const outcome = await remove(context, record.former.kid);
-  const prunedAt = record.milestones.prunedAt ?? context.now();
-  await context.saveRecord({ milestones: { ...record.milestones, prunedAt } });
+  // The guards have seen that what was lost is there again, for as long as its waits demand.
+  const { keyMissingAt: _missing, otherSignerAt: _other, ...milestones } = record.milestones;
+  const prunedAt = milestones.prunedAt ?? context.now();
+  await context.saveRecord({ milestones: { ...milestones, prunedAt } });
   return { ...outcome, proof: `${outcome.proof}; ${evidence}` };
 }
 
@@ -99,6 +118,12 @@ async function publishDiscovery({ adapters, control }: StepContext, next: Public
     if (changed) await confirmPublic(publicIssuer.discoveryUrl, body, publicIssuer, control);
     return changed;
   });
+}
+
+/** The document itself is gone. */
+function nothingWhereGone(error: unknown): { readonly everywhere: readonly Kid[] } {
+  if (error instanceof KeyturnError && error.code === 'JWKS_NOT_PUBLIC') return { everywhere: [] };
+  throw error;
 }
 
 function keyIsGone(kid: string): KeyturnError {

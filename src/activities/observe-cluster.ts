@@ -4,7 +4,9 @@ import { keyLimitsOf, refusedBy } from '../rotation/accepted-algorithms.ts';
 import { computeDrain } from '../rotation/drain.ts';
 import type { KeyRef, Kid } from '../rotation/key.ts';
 import { reportLegacyTokens, type LegacyTokenReport } from '../rotation/legacy-token-report.ts';
-import type { Problem } from '../rotation/observation.ts';
+import type { ControlPlaneObservation, Problem } from '../rotation/observation.ts';
+import { isManaged, type Platform } from '../platforms/port.ts';
+import { rotationOf } from './managed-steps.ts';
 import { findFormer, type PreflightFacts } from '../rotation/preflight.ts';
 import { isUnfinished, type RotationRecord } from '../rotation/record.ts';
 import type { ClusterAdapters, ClusterPolicies, ClusterReads, Publication } from './cluster-adapters.ts';
@@ -24,25 +26,24 @@ export async function observeCluster(adapters: ClusterAdapters, policies: Cluste
   };
   const { reads, publicIssuer, apiServers } = adapters;
   const { capabilities } = adapters.platform;
-  const [controlPlane, publicKids, discovery, endpointAddresses, { record }, staged, missing, skews] =
-    await Promise.all([
-      adapters.platform.observe(),
-      attempt(() => readPublicKids(publicIssuer), null),
-      attempt(() => readPublicDiscovery(publicIssuer), null),
-      attempt(() => reads.apiServerAddresses(), []),
-      attempt(() => adapters.lock.read(), { held: null, record: null }),
-      attempt(() => findStaged(adapters), null),
-      Promise.all(
-        [
-          () => reads.missingPermissions(policies.legacyTokens),
-          () => adapters.nodeAgents?.missingPermissions(),
-          () => adapters.probePods?.missingPermissions(),
-          () => adapters.keyStore.findProblems(adapters.name),
-        ].map((find) => attempt(async () => (await find()) ?? [], [])),
-      ),
-      Promise.all(apiServers.map(async (server) => [server.node, await server.clockSkewMs().catch(() => 0)] as const)),
-      Promise.all(publicationsOf(adapters).map((place) => attempt(() => showWritable(place), undefined))),
-    ]);
+  const { record } = await attempt(() => adapters.lock.read(), { held: null, record: null });
+  const [controlPlane, publicKids, discovery, endpointAddresses, staged, missing, skews] = await Promise.all([
+    observePlatform(adapters.platform, record),
+    attempt(() => readPublicKids(publicIssuer), null),
+    attempt(() => readPublicDiscovery(publicIssuer), null),
+    attempt(() => reads.apiServerAddresses(), []),
+    attempt(() => findStaged(adapters), null),
+    Promise.all(
+      [
+        () => reads.missingPermissions(policies.legacyTokens),
+        () => adapters.nodeAgents?.missingPermissions(),
+        () => adapters.probePods?.missingPermissions(),
+        () => adapters.keyStore.findProblems(adapters.name),
+      ].map((find) => attempt(async () => (await find()) ?? [], [])),
+    ),
+    Promise.all(apiServers.map(async (server) => [server.node, await server.clockSkewMs().catch(() => 0)] as const)),
+    Promise.all(publicationsOf(adapters).map((place) => attempt(() => showWritable(place), undefined))),
+  ]);
   const mirrors = await Promise.all(
     (adapters.mirrors ?? []).map(async (mirror) => ({
       url: mirror.publicIssuer.jwksUrl,
@@ -86,6 +87,11 @@ export async function observeCluster(adapters: ClusterAdapters, policies: Cluste
 /** Also where it cannot show that it could be written, it must be readable. */
 async function showWritable({ publisher }: Publication): Promise<void> {
   await (publisher.assertWritable === undefined ? publisher.read('jwks') : publisher.assertWritable());
+}
+
+function observePlatform(platform: Platform, record: RotationRecord | null): Promise<ControlPlaneObservation> {
+  if (!isManaged(platform)) return platform.observe();
+  return platform.observe(isUnfinished(record) ? rotationOf(record) : null);
 }
 
 async function reportOn(

@@ -14,16 +14,18 @@ export async function confirmServed(context: StepContext): Promise<StepOutcome> 
   const { adapters, record, control } = context;
   const { jwksUrl } = adapters.publicIssuer;
   const { kid } = record.next;
+  const { keyMissingAt, publishedAt, ...milestones } = record.milestones;
+  let wasMissing = keyMissingAt !== undefined;
   for (const deadline = Date.now() + READ_BACK_MS; ;) {
     if ((await readPublicKids(adapters.publicIssuer)).includes(kid)) break;
+    wasMissing = true;
     if (Date.now() >= deadline) throw notServed(jwksUrl, kid);
     control.report(`waiting until ${jwksUrl} shows ${kid}`);
     await sleep(READ_BACK_POLL_MS, undefined, { signal: control.signal });
   }
-  const at = record.milestones.publishedAt ?? context.now();
-  await context.saveRecord({ milestones: { ...record.milestones, publishedAt: at } });
-  const changed = record.milestones.publishedAt === undefined;
-  return { changed, at, proof: `every API server serves ${kid}, and ${jwksUrl} shows it` };
+  const at = (wasMissing ? undefined : publishedAt) ?? context.now();
+  await context.saveRecord({ milestones: { ...milestones, publishedAt: at } });
+  return { changed: publishedAt !== at, at, proof: `every API server serves ${kid}, and ${jwksUrl} shows it` };
 }
 
 /**
@@ -31,7 +33,7 @@ export async function confirmServed(context: StepContext): Promise<StepOutcome> 
  * which takes the roll back up that tokens of the key may have been signed, and are to be waited for.
  */
 export async function giveUpServed(context: StepContext): Promise<void> {
-  const { publishedAt: _, ...milestones } = context.record.milestones;
+  const { publishedAt: _, keyMissingAt: _missing, ...milestones } = context.record.milestones;
   await context.saveRecord({ milestones });
 }
 
@@ -39,8 +41,9 @@ export async function giveUpServed(context: StepContext): Promise<void> {
 export async function proveUnused(context: StepContext): Promise<StepOutcome> {
   const { record, adapters } = context;
   const evidence = await proveControllerManager(context);
-  const prunedAt = record.milestones.prunedAt ?? context.now();
-  await context.saveRecord({ milestones: { ...record.milestones, prunedAt } });
+  const { keyMissingAt: _missing, otherSignerAt: _other, ...milestones } = record.milestones;
+  const prunedAt = milestones.prunedAt ?? context.now();
+  await context.saveRecord({ milestones: { ...milestones, prunedAt } });
   const proof = `${evidence}; ${adapters.publicIssuer.jwksUrl} forgets ${record.former.kid} with the API servers`;
   return { changed: record.milestones.prunedAt === undefined, proof };
 }

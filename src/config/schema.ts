@@ -1,8 +1,10 @@
 // The shape of keyturn.yaml. The published JSON Schema is made from this.
 import { z } from 'zod';
+import { clusterAccess } from './cluster-access-schema.ts';
 import { duration, gates, name, secretSource } from './fields.ts';
 import { keyStore } from './key-store-schema.ts';
 import { access, nodeSsh, platformSsh, podAccess } from './node-access-schema.ts';
+import { openShift } from './openshift-schema.ts';
 import { titleOf } from '../rotation/workload.ts';
 import { legacyTokens } from './legacy-token-schema.ts';
 import { mirrors, publisher } from './publisher-schema.ts';
@@ -30,13 +32,16 @@ const node = z.strictObject({
 
 const staticPod = z.strictObject({
   type: z.literal('static-pod'),
-  kubeconfig: z.string().describe('Path of the kubeconfig with which Keyturn works; its rights: deploy/rbac.yaml'),
-  context: z.string().optional().describe('Context in it; default: the current one'),
-  namespace: name.default('keyturn').describe('Where the Lease and the probe ServiceAccount live'),
-  probeServiceAccount: name.default('keyturn-probe').describe('ServiceAccount without rights whose tokens are tried'),
+  ...clusterAccess,
   access: access.default('local').describe('How files of the nodes are reached'),
   ssh: platformSsh.prefault({}).describe('For nodes with access ssh'),
   pod: podAccess.optional().describe('For nodes with access pod, which need it'),
+  keyLayout: z
+    .enum(['flags', 'in-place'])
+    .optional()
+    .describe(
+      'How nodes get the new key; default: in-place where the ConfigMap kube-system/kubeadm-config exists, else flags',
+    ),
   nodes: z.array(node).min(1).describe('All control-plane nodes, in the order in which they are changed'),
 });
 
@@ -101,7 +106,7 @@ const policies = z.strictObject({
 
 const cluster = z.strictObject({
   name,
-  platform: z.discriminatedUnion('type', [staticPod]),
+  platform: z.discriminatedUnion('type', [staticPod, openShift]),
   issuer: z.url().describe('Issuer of the ServiceAccount tokens; its JWKS is public'),
   allowInsecureIssuer: z
     .boolean()
@@ -175,4 +180,16 @@ export const configSchema = z.strictObject({
 
 export type Config = z.output<typeof configSchema>;
 export type ClusterConfig = Config['clusters'][number];
-export type NodeConfig = ClusterConfig['platform']['nodes'][number];
+type PlatformConfig = ClusterConfig['platform'];
+/** A cluster of that platform. */
+export type ClusterOn<Type extends PlatformConfig['type']> = ClusterConfig & {
+  readonly platform: Extract<PlatformConfig, { readonly type: Type }>;
+};
+export type NodeConfig = ClusterOn<'static-pod'>['platform']['nodes'][number];
+
+export function isOn<Type extends PlatformConfig['type']>(
+  candidate: ClusterConfig,
+  type: Type,
+): candidate is ClusterOn<Type> {
+  return candidate.platform.type === type;
+}

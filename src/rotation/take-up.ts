@@ -41,6 +41,10 @@ function lastPossiblePhase({ steps }: Plan, { publishedAt, verifiedAt }: Milesto
 }
 
 function lastProvenPhase(milestones: Milestones): Phase | null {
-  if (milestones.untrustedAt !== undefined) return 'Untrusting';
-  return milestones.prunedAt === undefined ? null : 'Draining';
+  const { untrustedAt, untrustingAt, prunedAt, keyMissingAt, otherSignerAt } = milestones;
+  if (untrustedAt !== undefined) return 'Untrusting';
+  if (prunedAt === undefined) return null;
+  // What Draining rested on is proven anew while the former key may still be published again.
+  const isLost = keyMissingAt !== undefined || otherSignerAt !== undefined;
+  return isLost && untrustingAt === undefined ? null : 'Draining';
 }

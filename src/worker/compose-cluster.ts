@@ -1,10 +1,8 @@
 // The composition root of one cluster: the only place that picks adapters by what keyturn.yaml says.
 import path from 'node:path';
-import type { AuditLog, ClusterAdapters, ClusterPolicies } from '../activities/cluster-adapters.ts';
+import type { ClusterAdapters, ClusterPolicies } from '../activities/cluster-adapters.ts';
 import { FormerTokens } from '../activities/former-tokens.ts';
-import { KubeApiServer } from '../api-servers/api-server.ts';
 import { KubeCluster } from '../api-servers/cluster.ts';
-import { createComponentProbe } from '../api-servers/component-probe.ts';
 import { KubeClient } from '../api-servers/kube-client.ts';
 import { loadKubeConfig } from '../api-servers/kube-config.ts';
 import { KubeLegacySecrets } from '../api-servers/legacy-secrets.ts';
@@ -12,11 +10,10 @@ import { readStaleTokenCount } from '../api-servers/stale-tokens.ts';
 import { restartWorkload } from '../api-servers/workload-restart.ts';
 import { LeaseLock } from '../cluster-lock/lease.ts';
 import type { LoadedConfig } from '../config/load.ts';
-import type { ClusterConfig, NodeConfig } from '../config/schema.ts';
-import { StaticPodPlatform } from '../platforms/static-pod/static-pod.ts';
+import type { ClusterConfig } from '../config/schema.ts';
 import type { DrainPolicy } from '../rotation/drain.ts';
 import { composeKeyStore, newKeyAlgOf } from './compose-key-store.ts';
-import { composeNodes } from './compose-nodes.ts';
+import { composePlatform } from './compose-platform.ts';
 import { composeProbePods } from './compose-probe-pods.ts';
 import { composeMirrors, composePublisher } from './compose-publisher.ts';
 import { rulesOf } from '../rotation/legacy-tokens.ts';
@@ -36,19 +33,18 @@ export async function composeCluster(
   const { platform } = cluster;
   const kubeConfig = await loadKubeConfig(resolve(platform.kubeconfig), platform.context);
   const client = new KubeClient(kubeConfig);
-  const probe = { namespace: platform.namespace, name: platform.probeServiceAccount };
-  const composed = await composeNodes(cluster, kubeConfig, resolve, access);
-  const nodes = composed.nodes.map(({ config: node, files, manifestsDirectory, url }) => {
-    const apiServer = new KubeApiServer({ node: node.name, client: client.at(url), probe });
-    return { name: node.name, files, apiServer, manifestsDirectory, url, ...controllerManagerOf(node) };
+  const {
+    platform: adapter,
+    nodeAgents,
+    apiServers,
+    auditLogs,
+  } = await composePlatform({
+    cluster,
+    kubeConfig,
+    client,
+    resolve,
+    access,
   });
-
-  function controllerManagerOf({ controllerManager }: NodeConfig) {
-    return controllerManager === undefined
-      ? {}
-      : { controllerManager: createComponentProbe(kubeConfig, controllerManager) };
-  }
-
   const ca = cluster.issuerCaFile === undefined ? undefined : await readTextFile(resolve(cluster.issuerCaFile));
   return {
     name: cluster.name,
@@ -56,13 +52,9 @@ export async function composeCluster(
     audience: cluster.audience,
     relyingParties: cluster.relyingParties,
     policies: policiesOf(cluster),
-    platform: new StaticPodPlatform({
-      nodes,
-      nodeAgents: composed.agents !== null,
-      readyTimeoutMs: cluster.policies.readyTimeout,
-    }),
-    nodeAgents: composed.agents,
-    apiServers: nodes.map(({ apiServer }) => apiServer),
+    platform: adapter,
+    nodeAgents,
+    apiServers,
     reads: new KubeCluster({
       client,
       namespace: platform.namespace,
@@ -71,8 +63,8 @@ export async function composeCluster(
     }),
     legacySecrets: new KubeLegacySecrets({ client }),
     slowClients: {
-      staleTokenCounts: () => Promise.all(nodes.map(({ name, url }) => readStaleTokenCount(name, client.at(url)))),
-      auditLogs: auditLogsOf(platform.nodes, nodes),
+      staleTokenCounts: () => Promise.all(apiServers.map(({ node, url }) => readStaleTokenCount(node, client.at(url)))),
+      auditLogs,
       restart: (workload, options) => restartWorkload(client, workload, options),
     },
     lock: new LeaseLock({ client, namespace: platform.namespace, cluster: cluster.name }),
@@ -83,16 +75,6 @@ export async function composeCluster(
     formerTokens: new FormerTokens(),
     probePods: composeProbePods(cluster, kubeConfig),
   };
-}
-
-function auditLogsOf(
-  configured: readonly NodeConfig[],
-  nodes: readonly Pick<AuditLog, 'files'>[],
-): readonly AuditLog[] {
-  return configured.flatMap(({ name, auditLog }, index) => {
-    const files = nodes[index]?.files;
-    return auditLog === undefined || files === undefined ? [] : [{ node: name, path: auditLog, files }];
-  });
 }
 
 function policiesOf({ policies }: ClusterConfig): ClusterPolicies {

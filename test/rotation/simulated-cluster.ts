@@ -163,7 +163,11 @@ export class SimulatedCluster {
   /** The worker dies between what the step does and what it records of it. @throws Harm */
   actHalf(action: Action, waits: ReturnType<SimulatedCluster['waitsOfRun']>): void {
     const recordsFirst = [
-      ...['untrust', 'signWithFormer', 'retire', 'removeProbePod', 'provePodRefresh'],
+      'untrust',
+      'signWithFormer',
+      'retire',
+      'removeProbePod',
+      'provePodRefresh',
       ...(this.servesItself ? ['distrust'] : []),
     ].includes(action.type);
     const recorded = this.milestones;

@@ -1,6 +1,6 @@
 // Sees everything that a rotation needs to know of a static-pod control plane, and everything that speaks against one: all reasons at once.
-import { KeyturnError } from '../../errors.ts';
 import { parsePrivateKey, parsePublicKeys } from '../../keys/pem.ts';
+import type { KeyLayout } from '../../rotation/key-layout.ts';
 import type {
   ApiServerObservation,
   ControlPlaneObservation,
@@ -8,14 +8,19 @@ import type {
   Problem,
   TokenLifetimeFlags,
 } from '../../rotation/observation.ts';
+import { collectInto, observeApiServer, observeApiServers as observeEach } from '../observe-api-servers.ts';
+import { findInPlaceProblems } from './choose-key-layout.ts';
 import { findKeyFiles, readKeyFile } from './key-files.ts';
 import { longestLifetimes, readLayout, readTokenLifetimes } from './layout.ts';
 import { readManifest } from './node-manifests.ts';
 import type { ControlPlaneNode } from './node-manifests.ts';
 
 /** Never throws for what is wrong with a node: that is a problem in the result. */
-export async function observeControlPlane(nodes: readonly ControlPlaneNode[]): Promise<ControlPlaneObservation> {
-  const observed = await Promise.all(nodes.map(observeNode));
+export async function observeControlPlane(
+  nodes: readonly ControlPlaneNode[],
+  keyLayout: KeyLayout,
+): Promise<ControlPlaneObservation> {
+  const observed = await Promise.all(nodes.map((node) => observeNode(node, keyLayout)));
   return {
     apiServers: observed.map(({ apiServer }) => apiServer),
     layouts: observed.flatMap(({ layout }) => layout ?? []),
@@ -26,7 +31,7 @@ export async function observeControlPlane(nodes: readonly ControlPlaneNode[]): P
 
 /** What an API server does not answer is absent from what is said of it. */
 export function observeApiServers(nodes: readonly ControlPlaneNode[]): Promise<readonly ApiServerObservation[]> {
-  return Promise.all(nodes.map((node) => observeApiServer(node, [])));
+  return observeEach(nodes.map(({ apiServer }) => apiServer));
 }
 
 interface NodeObservation {
@@ -36,18 +41,23 @@ interface NodeObservation {
   readonly problems: readonly Problem[];
 }
 
-async function observeNode(node: ControlPlaneNode): Promise<NodeObservation> {
+async function observeNode(node: ControlPlaneNode, keyLayout: KeyLayout): Promise<NodeObservation> {
   const problems: Problem[] = [];
   const attempt = collectInto(problems);
   const [apiServer, manifest, controllerManager] = await Promise.all([
-    observeApiServer(node, problems),
+    observeApiServer(node.apiServer, problems),
     attempt(() => readManifest(node, 'kube-apiserver')),
     attempt(() => readManifest(node, 'kube-controller-manager')),
   ]);
   const lifetimes = manifest && (await attempt(() => readTokenLifetimes(manifest)));
-  const layout =
+  const read =
     manifest && controllerManager && (await attempt(() => readLayout(node.name, manifest, controllerManager)));
+  const layout = read && { ...read, keyLayout };
   if (layout !== undefined) await observeKeyFiles(node, layout, problems);
+  if (layout !== undefined && keyLayout === 'in-place') {
+    const found = await findInPlaceProblems(node, layout);
+    problems.push(...found.filter(({ message }) => problems.every((known) => known.message !== message)));
+  }
   return { apiServer, layout, lifetimes, problems };
 }
 
@@ -67,42 +77,4 @@ async function observeKeyFiles(node: ControlPlaneNode, layout: NodeLayout, probl
       }),
     ),
   );
-}
-
-async function observeApiServer(
-  { name, apiServer }: ControlPlaneNode,
-  problems: Problem[],
-): Promise<ApiServerObservation> {
-  const attempt = collectInto(problems);
-  const { ready, etcdHealthy, reason } = await apiServer.readiness();
-  const seen = { node: name, url: apiServer.url, ready, etcdHealthy };
-  if (!ready) {
-    return {
-      ...seen,
-      ...(reason === undefined ? {} : { unreadyReason: reason }),
-      trusted: [],
-      signingKid: null,
-      issuer: null,
-    };
-  }
-  const [trusted, minted, issuer] = await Promise.all([
-    attempt(() => apiServer.publishedKeys()),
-    attempt(() => apiServer.mintToken()),
-    attempt(() => apiServer.issuer()),
-  ]);
-  return { ...seen, trusted: trusted ?? [], signingKid: minted?.kid ?? null, issuer: issuer ?? null };
-}
-
-/** What a KeyturnError says becomes a problem, each once; anything else is a defect and goes on its way. */
-function collectInto(problems: Problem[]): <T>(look: () => T | Promise<T>) => Promise<T | undefined> {
-  return async (look) => {
-    try {
-      return await look();
-    } catch (error) {
-      if (!(error instanceof KeyturnError)) throw error;
-      const { code, subject, message } = error;
-      if (problems.every((known) => known.message !== message)) problems.push({ code, subject, message });
-      return undefined;
-    }
-  };
 }
