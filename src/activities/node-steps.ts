@@ -30,13 +30,13 @@ export async function sign(context: NodeStepContext): Promise<StepOutcome> {
   const layout = layoutOf(context);
   await keepFormerToken(context);
   const key = await adapters.keyStore.load(adapters.name, record.next.kid);
-  return outcomeOf(await adapters.platform.sign(layout, key, control));
+  return outcomeOf(await adapters.platform.sign(layout, record.former, key, control));
 }
 
 export async function signWithFormer(context: NodeStepContext): Promise<StepOutcome> {
   const { adapters, record, control } = context;
   // From here on the recorded proof that everyone signs with the new key is no longer true.
-  const { verifiedAt: _, ...milestones } = record.milestones;
+  const { verifiedAt: _, otherSignerAt: _other, ...milestones } = record.milestones;
   await context.saveRecord({ milestones });
   return outcomeOf(await adapters.platform.signWithFormer(layoutOf(context), record.former, record.next, control));
 }
@@ -46,10 +46,16 @@ export async function switchControllerManager(context: NodeStepContext): Promise
   return outcomeOf(await adapters.platform.switchControllerManager(layoutOf(context), record.next, control));
 }
 
-/** Undo of switchControllerManager, and the last step of Untrusting: back to the path of before. */
+/** Undo of switchControllerManager. */
 export async function restoreControllerManager(context: NodeStepContext): Promise<StepOutcome> {
-  const { adapters, control } = context;
-  return outcomeOf(await adapters.platform.restoreControllerManager(layoutOf(context), control));
+  const { adapters, record, control } = context;
+  return outcomeOf(await adapters.platform.restoreControllerManager(layoutOf(context), record.former, control));
+}
+
+/** The last step of Untrusting: the path of before, with the new key. */
+export async function settleControllerManager(context: NodeStepContext): Promise<StepOutcome> {
+  const { adapters, record, control } = context;
+  return outcomeOf(await adapters.platform.restoreControllerManager(layoutOf(context), record.next, control));
 }
 
 export async function untrust(context: NodeStepContext): Promise<StepOutcome> {
@@ -68,10 +74,15 @@ export async function releaseNodes({ adapters }: StepContext): Promise<StepOutco
 }
 
 /** A token that this API server signs with the former key while it still does, for Verifying. */
-async function keepFormerToken({ adapters, input, record }: StepContext): Promise<void> {
+async function keepFormerToken(context: StepContext): Promise<void> {
+  const { adapters, input, record } = context;
   const apiServer = adapters.apiServers.find(({ node }) => node === input.node);
   const token = await apiServer?.mintToken({ expirationSeconds: 3600 });
-  if (token?.kid === record.former.kid && input.node !== null) adapters.formerTokens.keep(input.node, token);
+  if (token?.kid !== record.former.kid) return;
+  if (input.node !== null) adapters.formerTokens.keep(input.node, token);
+  // A rotation that is taken up, and somebody has set the signer back since it was verified.
+  if (record.milestones.verifiedAt === undefined) return;
+  await context.saveRecord({ milestones: { ...record.milestones, otherSignerAt: context.now() } });
 }
 
 function outcomeOf({ changed, proof, restartMs }: NodeChange): StepOutcome {

@@ -28,6 +28,7 @@ export interface Word {
 
 /** As far as parseManifest has made sure of it. */
 export interface PodData {
+  readonly metadata?: { readonly annotations?: Readonly<Record<string, unknown>> | null };
   readonly spec: {
     readonly containers: readonly {
       readonly command?: string[];
@@ -65,7 +66,8 @@ export function parseManifest(manifest: Manifest): ParsedManifest {
   return findContainer(manifest, document, containers);
 }
 
-function parseOneDocument(manifest: Manifest): Document.Parsed {
+/** @throws MANIFEST_UNREADABLE MANIFEST_UNSUPPORTED */
+export function parseOneDocument(manifest: Manifest): Document.Parsed {
   const excess = findYamlExcess(manifest.source);
   if (excess !== undefined) throw unreadable(manifest, excess);
   const documents = parseAllDocuments(manifest.source, { logLevel: 'error' });
