@@ -45,7 +45,11 @@ describeOnKubelet('nodes with real kubelets', () => {
   afterAll(() => temporary?.close());
 
   /** `pods` and `shells`: the same cluster, reached in both ways. */
-  async function compose(name: 'pods' | 'shells', access: 'read-write' | 'read-only' = 'read-write') {
+  function compose(name: 'pods' | 'shells', access: 'read-write' | 'read-only' = 'read-write') {
+    // The load balancer of a busy machine may have no API server to offer for a moment.
+    return vi.waitFor(() => composeNow(name, access), { timeout: 120_000, interval: 1000 });
+  }
+  async function composeNow(name: 'pods' | 'shells', access: 'read-write' | 'read-only') {
     const config = await loadConfig(configFile);
     const cluster = config.clusters.find((each) => each.name === name)!;
     if (!isOn(cluster, 'static-pod')) throw new Error('its nodes are reached');
