@@ -22,7 +22,7 @@ import {
 export function stagedPlan(input: PlanInput): Pick<Plan, 'probed' | 'pointOfNoReturn' | 'steps'> {
   const { nodes, capabilities } = input;
   const probePod = probePodSteps(input.probePod);
-  const steps: readonly Step[] = [
+  const inOrder: readonly Step[] = [
     STAGE_KEY,
     ...nodes.map(backUp),
     ...probePod.staging,
@@ -39,6 +39,7 @@ export function stagedPlan(input: PlanInput): Pick<Plan, 'probed' | 'pointOfNoRe
     ...nodes.flatMap(untrust),
     RETIRE,
   ];
+  const steps = inOrder.map(knowingAllNodes);
   return {
     probed: [
       ['Publishing', 'Refreshing'],
@@ -46,6 +47,20 @@ export function stagedPlan(input: PlanInput): Pick<Plan, 'probed' | 'pointOfNoRe
     ],
     pointOfNoReturn: 'Untrusting',
     steps: capabilities.ordering === 'staged' && capabilities.nodeAgents === true ? withReleases(steps) : steps,
+  };
+}
+
+/** Of phases that need every API server. The way back needs them where the new key is forgotten: one that is not known may sign with it. */
+const NEED_ALL_NODES: readonly Phase[] = ['Trusting', 'Signing', 'Verifying', 'Pruning', 'Untrusting', 'Retiring'];
+
+function knowingAllNodes(step: Step): Step {
+  if (!NEED_ALL_NODES.includes(step.phase)) return step;
+  const { undo } = step;
+  return {
+    ...step,
+    guards: [...step.guards, 'noUnknownApiServer'],
+    undo:
+      undo !== null && step.phase === 'Trusting' ? { ...undo, guards: [...undo.guards, 'noUnknownApiServer'] } : undo,
   };
 }
 
@@ -97,7 +112,7 @@ function sign(node: string): readonly Step[] {
       guards: ['everyoneTrustsNext'],
       undo: {
         action: { type: 'restoreControllerManager', node },
-        guards: ['everyoneTrustsFormer'],
+        guards: ['everyoneTrustsFormer', 'formerIsPublic', 'cachesExpired'],
         summary: `Let the controller manager of ${node} sign with the former key again`,
       },
     },
