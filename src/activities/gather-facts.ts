@@ -5,7 +5,7 @@ import { FORMER_KEY_LAYOUT, type KeyLayout } from '../rotation/key-layout.ts';
 import type { RotationRecord } from '../rotation/record.ts';
 import type { ClusterAdapters } from './cluster-adapters.ts';
 import type { StepInput } from './contract.ts';
-import { readPublicKids } from './public-documents.ts';
+import { readAllPublicKids } from './publications.ts';
 
 export async function gatherFacts(
   adapters: ClusterAdapters,
@@ -18,7 +18,7 @@ export async function gatherFacts(
   const [apiServers, endpointAddresses, publicKids, staged, legacyTokens] = await Promise.all([
     needed.has('apiServers') ? adapters.platform.observeApiServers() : [],
     needed.has('endpoints') ? adapters.reads.apiServerAddresses() : [],
-    needed.has('publicJwks') ? readPublicKids(adapters.publicIssuer) : [],
+    needed.has('publicJwks') ? readAllPublicKids(adapters) : { everywhere: [], somewhere: [] },
     needed.has('keyStore') ? adapters.keyStore.staged(adapters.name) : undefined,
     needed.has('legacyTokens')
       ? adapters.reads.legacyTokens(record.next === null ? [record.former.kid] : [record.former.kid, record.next.kid])
@@ -33,7 +33,8 @@ export async function gatherFacts(
     endpointAddresses,
     plannedAddresses: record.apiServerAddresses ?? [],
     keyLayout: keyLayoutOf(record),
-    publicKids,
+    publicKids: publicKids.everywhere,
+    publicSomewhere: publicKids.somewhere,
     stagedKid: staged?.kid ?? null,
     legacyTokens: legacyTokens?.tokens ?? [],
     legacyTokensTrackedSince: legacyTokens?.trackedSince ?? null,

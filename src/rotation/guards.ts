@@ -42,7 +42,10 @@ export interface GuardFacts {
   readonly plannedAddresses: readonly string[];
   /** Null where the platform changes its nodes by itself. */
   readonly keyLayout: KeyLayout | null;
+  /** In every place where the JWKS is published. */
   readonly publicKids: readonly Kid[];
+  /** In at least one of them. Default: `publicKids`. */
+  readonly publicSomewhere?: readonly Kid[];
   readonly stagedKid: Kid | null;
   readonly legacyTokens: readonly LegacyToken[];
   /** Since which day API servers note the use of legacy tokens; null where that is not known. */
@@ -148,8 +151,8 @@ const GUARDS: Readonly<Record<GuardName, Guard>> = {
   },
   formerIsNotPublic: {
     needs: ['publicJwks'],
-    check: ({ publicKids, former }) =>
-      publicKids.includes(former.kid)
+    check: ({ publicKids, publicSomewhere = publicKids, former }) =>
+      publicSomewhere.includes(former.kid)
         ? { reason: `the public JWKS still has the former key ${former.kid}`, transient: false }
         : null,
   },

@@ -96,8 +96,8 @@ test('the first key of sa.pub is always the signer’s, but between two writes; 
   node.files.around = async (moment, path) => {
     if (moment === 'before' || !path.endsWith('.key')) return;
     const tree = await readTree(node.directory);
-    const [first] = findKeys(tree['pki/sa.pub']!.content, 'sa.pub');
-    const [signer] = findKeys(tree['pki/sa.key']!.content, 'sa.key');
+    const [first] = findKeys(tree['pki/sa.pub']!.content!, 'sa.pub');
+    const [signer] = findKeys(tree['pki/sa.key']!.content!, 'sa.key');
     if (path === node.path('pki/sa.key')) expect(first!.kid).toBe(signer!.kid);
     seen.add(tree['pki/sa.key']!.mode);
   };
