@@ -6,7 +6,7 @@ import { readTree } from '../../../fakes/file-tree.ts';
 import { StaticPodWorld } from '../../../fakes/static-pod-world.ts';
 import { ecKeyPair } from '../key-pairs.ts';
 import { FORWARD, THERE_AND_BACK, run, steps } from '../steps.ts';
-import type { Scene, Step, StepName } from '../steps.ts';
+import type { Scene, Step } from '../steps.ts';
 
 const former = ecKeyPair();
 const next = ecKeyPair();
@@ -82,7 +82,7 @@ test.for(FORWARD)(
   async (name) => {
     const scene = await begin();
     const regenerate = kubeadmOf(scene);
-    await run(scene, FORWARD.slice(0, FORWARD.indexOf(name) + 1) as readonly StepName[]);
+    await run(scene, FORWARD.slice(0, FORWARD.indexOf(name) + 1));
     await regenerate();
     const again = await (steps[name] as Step)(scene);
     if (again) expect(again).toMatchObject({ changed: false, restartMs: 0 });
