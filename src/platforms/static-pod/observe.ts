@@ -1,5 +1,4 @@
 // Sees everything that a rotation needs to know of a static-pod control plane, and everything that speaks against one: all reasons at once.
-import { KeyturnError } from '../../errors.ts';
 import { parsePrivateKey, parsePublicKeys } from '../../keys/pem.ts';
 import type {
   ApiServerObservation,
@@ -8,6 +7,7 @@ import type {
   Problem,
   TokenLifetimeFlags,
 } from '../../rotation/observation.ts';
+import { collectInto, observeApiServer } from '../observe-api-servers.ts';
 import { findKeyFiles, readKeyFile } from './key-files.ts';
 import { longestLifetimes, readLayout, readTokenLifetimes } from './layout.ts';
 import { readManifest } from './node-manifests.ts';
@@ -24,11 +24,6 @@ export async function observeControlPlane(nodes: readonly ControlPlaneNode[]): P
   };
 }
 
-/** What an API server does not answer is absent from what is said of it. */
-export function observeApiServers(nodes: readonly ControlPlaneNode[]): Promise<readonly ApiServerObservation[]> {
-  return Promise.all(nodes.map((node) => observeApiServer(node, [])));
-}
-
 interface NodeObservation {
   readonly apiServer: ApiServerObservation;
   readonly layout: NodeLayout | undefined;
@@ -40,7 +35,7 @@ async function observeNode(node: ControlPlaneNode): Promise<NodeObservation> {
   const problems: Problem[] = [];
   const attempt = collectInto(problems);
   const [apiServer, manifest, controllerManager] = await Promise.all([
-    observeApiServer(node, problems),
+    observeApiServer(node.apiServer, problems),
     attempt(() => readManifest(node, 'kube-apiserver')),
     attempt(() => readManifest(node, 'kube-controller-manager')),
   ]);
@@ -67,42 +62,4 @@ async function observeKeyFiles(node: ControlPlaneNode, layout: NodeLayout, probl
       }),
     ),
   );
-}
-
-async function observeApiServer(
-  { name, apiServer }: ControlPlaneNode,
-  problems: Problem[],
-): Promise<ApiServerObservation> {
-  const attempt = collectInto(problems);
-  const { ready, etcdHealthy, reason } = await apiServer.readiness();
-  const seen = { node: name, url: apiServer.url, ready, etcdHealthy };
-  if (!ready) {
-    return {
-      ...seen,
-      ...(reason === undefined ? {} : { unreadyReason: reason }),
-      trusted: [],
-      signingKid: null,
-      issuer: null,
-    };
-  }
-  const [trusted, minted, issuer] = await Promise.all([
-    attempt(() => apiServer.publishedKeys()),
-    attempt(() => apiServer.mintToken()),
-    attempt(() => apiServer.issuer()),
-  ]);
-  return { ...seen, trusted: trusted ?? [], signingKid: minted?.kid ?? null, issuer: issuer ?? null };
-}
-
-/** What a KeyturnError says becomes a problem, each once; anything else is a defect and goes on its way. */
-function collectInto(problems: Problem[]): <T>(look: () => T | Promise<T>) => Promise<T | undefined> {
-  return async (look) => {
-    try {
-      return await look();
-    } catch (error) {
-      if (!(error instanceof KeyturnError)) throw error;
-      const { code, subject, message } = error;
-      if (problems.every((known) => known.message !== message)) problems.push({ code, subject, message });
-      return undefined;
-    }
-  };
 }

@@ -16,7 +16,8 @@ import { doesNotPublish, doesNotSignWith, publishes, signsWith } from './effects
 import { bringPrivateKey, bringPublicKey, findKeyFiles } from './key-files.ts';
 import { manifestSteps } from './manifest-steps.ts';
 import type { ControlPlaneNode } from './node-manifests.ts';
-import { observeApiServers, observeControlPlane } from './observe.ts';
+import { observeApiServers } from '../observe-api-servers.ts';
+import { observeControlPlane } from './observe.ts';
 import { previewNode } from './preview.ts';
 import { refuseToDistrustSigner, refuseToSignUntrusted } from './refusals.ts';
 import { removeUnnamed, retireFiles } from './retire.ts';
@@ -71,7 +72,7 @@ export class StaticPodPlatform implements Platform {
   }
 
   observeApiServers(): Promise<readonly ApiServerObservation[]> {
-    return observeApiServers([...this.#nodes.values()]);
+    return observeApiServers([...this.#nodes.values()].map(({ apiServer }) => apiServer));
   }
 
   async preview(layouts: readonly NodeLayout[], next: KeyRef): Promise<readonly FileDiff[]> {

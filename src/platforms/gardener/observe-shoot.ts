@@ -1,0 +1,75 @@
+// Sees what a rotation must know of a Shoot, and what keeps Gardener from rotating its key now.
+import type { ManagedCapabilities } from '../../rotation/capabilities.ts';
+import type { Problem, TokenLifetimeFlags } from '../../rotation/observation.ts';
+import { collectInto } from '../observe-api-servers.ts';
+import { startOperation, type WorkersRollout } from './key-rotation.ts';
+import { lastOperationFailed } from './refusals.ts';
+import type { ShootClient } from './shoot-client.ts';
+import { hasManagedIssuer, managedIssuerOf, pendingOperation, titleOf, tokenLifetimesOf, type Shoot } from './shoot.ts';
+
+export interface ShootLook {
+  readonly shoot: Pick<ShootClient, 'read' | 'wouldRefuse'>;
+  readonly publishing: ManagedCapabilities['publishing'];
+  readonly workersRollout: WorkersRollout;
+  readonly isUnderWay: () => Promise<boolean>;
+}
+
+export interface ShootObservation {
+  readonly tokenLifetimes: TokenLifetimeFlags;
+  readonly problems: readonly Problem[];
+}
+
+/** Changes nothing: that Gardener's admission would let the rotation begin is tried with a dry run. */
+export async function observeShoot(look: ShootLook): Promise<ShootObservation> {
+  const problems: Problem[] = [];
+  const attempt = collectInto(problems);
+  const shoot = await attempt(() => look.shoot.read());
+  if (shoot === undefined) {
+    return { tokenLifetimes: { maxTokenExpirationMs: null, extendTokenExpiration: true }, problems };
+  }
+  problems.push(...issuerProblems(shoot, look.publishing));
+  if (!(await attempt(look.isUnderWay))) {
+    problems.push(...((await attempt(() => startProblems(shoot, look))) ?? []));
+  }
+  return { tokenLifetimes: tokenLifetimesOf(shoot), problems };
+}
+
+/** Also what admission would let pass, and gardenlet would not do. */
+async function startProblems(shoot: Shoot, { shoot: client, workersRollout }: ShootLook): Promise<readonly Problem[]> {
+  const pending = pendingOperation(shoot);
+  if (pending !== undefined) {
+    return [
+      problemOf(
+        shoot,
+        `${titleOf(shoot)} has an operation that gardenlet has still to take up: ${pending}. Wait for it.`,
+      ),
+    ];
+  }
+  if (shoot.status.lastOperation?.state === 'Failed') return [problemOf(shoot, lastOperationFailed(shoot).message)];
+  const refusal = await client.wouldRefuse(startOperation(workersRollout));
+  return refusal === undefined ? [] : [problemOf(shoot, refusal)];
+}
+
+function issuerProblems(shoot: Shoot, publishing: ManagedCapabilities['publishing']): readonly Problem[] {
+  const isManaged = hasManagedIssuer(shoot);
+  if (isManaged && publishing === 'ours') {
+    const where = managedIssuerOf(shoot) ?? 'an address that gardenlet has not told yet';
+    return [
+      problemOf(
+        shoot,
+        `${titleOf(shoot)} has a managed issuer: Gardener serves its JWKS at ${where}, and there is nothing to publish. Set issuer to that address and publisher.type to platform.`,
+      ),
+    ];
+  }
+  if (isManaged || publishing === 'ours') return [];
+  return [
+    problemOf(
+      shoot,
+      `${titleOf(shoot)} has no managed issuer, so Gardener publishes nothing. Configure a publisher, or set the annotation authentication.gardener.cloud/issuer=managed (it cannot be taken back).`,
+    ),
+  ];
+}
+
+function problemOf(shoot: Shoot, message: string): Problem {
+  return { code: 'PREFLIGHT_REFUSED', subject: titleOf(shoot), message };
+}
