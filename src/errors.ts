@@ -45,7 +45,10 @@ export type ErrorCode =
   | 'SLOW_CLIENTS'
   | 'WORKLOAD_NOT_FOUND'
   | 'ROLLOUT_INCOMPLETE'
-  // platforms that order the rotation themselves
+  // platforms that order trust and signing themselves
+  | 'PLATFORM_FAILED'
+  | 'PLATFORM_CHANGED'
+  | 'PLATFORM_UNFINISHED'
   | 'GKECTL_FAILED'
   | 'GKECTL_UNSUPPORTED'
   | 'GKECTL_BUSY'

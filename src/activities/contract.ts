@@ -87,8 +87,12 @@ export interface StepResult {
   /** RFC 3339, by the worker's clock, when the proof was seen. */
   readonly at: string;
   readonly restartMs?: number;
-  /** Of stageKey. */
+  /** Of stageKey, and of followRotation. */
   readonly next?: KeyRef;
+  /** Of followRotation, where the key was published by it: since when it is public, RFC 3339. */
+  readonly publishedAt?: string;
+  /** ms from the first sight of the new key at an API server to its sight at the public URL. */
+  readonly publicationGapMs?: number;
   /** Of stageKey: what encrypts the key at rest, where something does. */
   readonly wrappingKeyId?: string;
   /** Of verifyWithPod, where kubelet has still to bring a token of the new key: when the pod's present one was minted. RFC 3339 */

@@ -9,6 +9,7 @@ import { toFailure } from './failure.ts';
 import * as issuerSteps from './issuer-steps.ts';
 import * as keySteps from './key-steps.ts';
 import * as legacyTokenSteps from './legacy-token-steps.ts';
+import * as managedSteps from './managed-steps.ts';
 import * as nodeSteps from './node-steps.ts';
 import { preflight } from './preflight.ts';
 import * as probePodSteps from './probe-pod-steps.ts';
@@ -38,7 +39,7 @@ export interface ActivityDependencies {
 export function createActivities(dependencies: ActivityDependencies): RotationActivities {
   const { findCluster, hasEnded, startedBy, auditDirectory, newsDesk, isSearchable, now } = dependencies;
   const frame = createStepFrame(dependencies);
-  const { attended, step, holder } = frame;
+  const { attended, step, nodeStep, managedStep, holder } = frame;
 
   return {
     preflight: (request: RotationInput) =>
@@ -78,16 +79,33 @@ export function createActivities(dependencies: ActivityDependencies): RotationAc
         return { ...(await keySteps.discardKey(adapters)), at: new Date(now()).toISOString() };
       }),
 
-    backUp: step(nodeSteps.backUp),
-    removeBackUp: step(nodeSteps.removeBackUp),
+    recordRotation: (input: StepInput) =>
+      attended(async () => {
+        const adapters = await findCluster(input.cluster);
+        const us = await holder();
+        await adapters.lock.confirm(us);
+        const at = new Date(now()).toISOString();
+        const { record: before } = await adapters.lock.read();
+        const record = await keySteps.recordRotation(adapters, input, before, at);
+        await adapters.lock.save(us, record);
+        return { changed: true, proof: `the Lease has the rotation away from ${record.former.kid}`, at };
+      }),
+    beginRotation: managedStep(managedSteps.begin),
+    followRotation: managedStep(managedSteps.follow),
+    takeBackRotation: managedStep(managedSteps.takeBack),
+    forgetNext: managedStep(managedSteps.forgetNext),
+    forgetFormer: managedStep(managedSteps.forgetFormer),
+
+    backUp: nodeStep(nodeSteps.backUp),
+    removeBackUp: nodeStep(nodeSteps.removeBackUp),
     publishKey: step(issuerSteps.publishKey),
     withdrawKey: step(issuerSteps.withdrawKey),
-    trust: step(nodeSteps.trust),
-    distrust: step(nodeSteps.distrust),
-    sign: step(nodeSteps.sign),
-    signWithFormer: step(nodeSteps.signWithFormer),
-    switchControllerManager: step(nodeSteps.switchControllerManager),
-    restoreControllerManager: step(nodeSteps.restoreControllerManager),
+    trust: nodeStep(nodeSteps.trust),
+    distrust: nodeStep(nodeSteps.distrust),
+    sign: nodeStep(nodeSteps.sign),
+    signWithFormer: nodeStep(nodeSteps.signWithFormer),
+    switchControllerManager: nodeStep(nodeSteps.switchControllerManager),
+    restoreControllerManager: nodeStep(nodeSteps.restoreControllerManager),
     releaseNodes: step(nodeSteps.releaseNodes),
     verify: step(tokenSteps.verify),
     startProbePod: step(probePodSteps.startProbePod),
@@ -100,8 +118,8 @@ export function createActivities(dependencies: ActivityDependencies): RotationAc
     restartWorkload: step(slowClientSteps.restart),
     pruneKey: step(issuerSteps.pruneKey),
     republishFormer: step(issuerSteps.republishFormer),
-    untrust: step(nodeSteps.untrust),
-    settleControllerManager: step(nodeSteps.restoreControllerManager),
+    untrust: nodeStep(nodeSteps.untrust),
+    settleControllerManager: nodeStep(nodeSteps.restoreControllerManager),
     retire: step(keySteps.retire),
     checkGuards: step(async () => ({ changed: false, proof: 'the guards hold' })),
 

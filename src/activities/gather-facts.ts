@@ -18,7 +18,9 @@ export async function gatherFacts(
     needed.has('apiServers') ? adapters.platform.observeApiServers() : [],
     needed.has('publicJwks') ? readPublicKids(adapters.publicIssuer) : [],
     needed.has('keyStore') ? adapters.keyStore.staged(adapters.name) : undefined,
-    needed.has('legacyTokens') ? adapters.reads.legacyTokens([record.former.kid, record.next.kid]) : null,
+    needed.has('legacyTokens')
+      ? adapters.reads.legacyTokens(record.next === null ? [record.former.kid] : [record.former.kid, record.next.kid])
+      : null,
   ]);
   return {
     nowMs,

@@ -5,6 +5,8 @@ import { toJwk } from '../keys/jwk.ts';
 import { KeyturnError } from '../errors.ts';
 import { updateDocument } from '../publishers/update-document.ts';
 import type { PublicKey } from '../rotation/key.ts';
+import type { StepControl } from '../platforms/port.ts';
+import type { ClusterAdapters } from './cluster-adapters.ts';
 import { confirmPublic } from './public-documents.ts';
 import type { StepContext, StepOutcome } from './step-frame.ts';
 import { proveControllerManager } from './token-steps.ts';
@@ -14,7 +16,7 @@ export async function publishKey(context: StepContext): Promise<StepOutcome> {
   const { adapters, record } = context;
   const staged = await adapters.keyStore.staged(adapters.name);
   if (staged?.kid !== record.next.kid) throw keyIsGone(record.next.kid);
-  const changed = await publish(context, [record.former, staged]);
+  const changed = await publishKeys(adapters, [record.former, staged], context.control);
   await publishDiscovery(context, staged);
   const at = (changed ? undefined : record.milestones.publishedAt) ?? context.now();
   await context.saveRecord({ milestones: { ...record.milestones, publishedAt: at } });
@@ -43,13 +45,18 @@ export async function pruneKey(context: StepContext): Promise<StepOutcome> {
 /** Undo of Pruning: relying parties must then be given time to read it again. */
 export async function republishFormer(context: StepContext): Promise<StepOutcome> {
   const { adapters, record } = context;
-  const changed = await publish(context, [record.former]);
+  const changed = await publishKeys(adapters, [record.former], context.control);
   const { prunedAt: _, ...milestones } = record.milestones;
   await context.saveRecord({ milestones });
   return { changed, proof: `${adapters.publicIssuer.jwksUrl} shows ${record.former.kid} again` };
 }
 
-async function publish({ adapters, control }: StepContext, keys: readonly PublicKey[]): Promise<boolean> {
+/** Beside all others, read back at the public URL; true where one of them was not there. */
+export async function publishKeys(
+  adapters: ClusterAdapters,
+  keys: readonly PublicKey[],
+  control: StepControl,
+): Promise<boolean> {
   const { changed, body } = await updateDocument(adapters.publisher, 'jwks', (current) =>
     mergeKeys(current, keys.map(toJwk), adapters.publicIssuer.jwksUrl),
   );

@@ -6,7 +6,9 @@ import { toPublicKey } from '../keys/public-key.ts';
 import { readPublic } from '../publishers/read-back.ts';
 import { formerTimesOf } from '../rotation/key-age.ts';
 import type { KeyRef, PublicKey } from '../rotation/key.ts';
-import type { RotationRecord } from '../rotation/record.ts';
+import { knowsNext, type RecordWithNext, type RotationRecord } from '../rotation/record.ts';
+import { isManaged } from '../platforms/port.ts';
+import { rotationOf } from './managed-steps.ts';
 import type { ClusterAdapters } from './cluster-adapters.ts';
 import type { StepInput } from './contract.ts';
 import type { StepContext, StepOutcome } from './step-frame.ts';
@@ -20,28 +22,50 @@ export async function stageKey(
   input: StepInput,
   record: RotationRecord | null,
   startedAt: string,
-): Promise<RotationRecord> {
+): Promise<RecordWithNext> {
   const { kid, alg } = await adapters.keyStore.stage(adapters.name, input.rotationId);
-  if (record?.rotationId === input.rotationId) return record;
+  if (record?.rotationId === input.rotationId && knowsNext(record)) return record;
   const wrappingKeyId = await adapters.keyStore.wrappingKeyId(adapters.name);
+  return {
+    ...(await newRecord(adapters, input, record, startedAt)),
+    next: { kid, alg },
+    ...(wrappingKeyId === undefined ? {} : { wrappingKeyId }),
+  };
+}
+
+/** Staging where the platform makes the key: the record alone, with what was trusted before, by which the new key will be told. */
+export async function recordRotation(
+  adapters: ClusterAdapters,
+  input: StepInput,
+  record: RotationRecord | null,
+  startedAt: string,
+): Promise<RotationRecord> {
+  if (record?.rotationId === input.rotationId) return record;
+  const trusted = await Promise.all(adapters.apiServers.map((server) => server.publishedKeys()));
+  const trustedBefore = [...new Set(trusted.flat().map(({ kid }) => kid))];
+  return { ...(await newRecord(adapters, input, record, startedAt)), next: null, trustedBefore };
+}
+
+async function newRecord(
+  adapters: ClusterAdapters,
+  { rotationId, keyVersion, former }: StepInput,
+  before: RotationRecord | null,
+  startedAt: string,
+): Promise<Omit<RotationRecord, 'next'>> {
   const { layouts } = await adapters.platform.observe();
-  const { rotationId, keyVersion } = input;
-  const former = await readPublicKey(adapters, input.former);
   return {
     rotationId,
     keyVersion,
     startedAt,
-    former,
-    next: { kid, alg },
-    ...(wrappingKeyId === undefined ? {} : { wrappingKeyId }),
+    former: await readPublicKey(adapters, former),
     layouts,
     milestones: {},
-    formerTimes: formerTimesOf(record),
+    formerTimes: formerTimesOf(before),
   };
 }
 
 /** What Staging tells of the key. */
-export function proveStaged({ keyStore }: ClusterAdapters, { next, wrappingKeyId }: RotationRecord): StepOutcome {
+export function proveStaged({ keyStore }: ClusterAdapters, { next, wrappingKeyId }: RecordWithNext): StepOutcome {
   const { kid, alg } = next;
   const holds = `${keyStore.description} holds ${kid}`;
   if (wrappingKeyId === undefined) return { changed: true, proof: holds, next: { kid, alg } };
@@ -76,13 +100,19 @@ export async function retire(context: StepContext): Promise<StepOutcome> {
   const { adapters, record } = context;
   const untrustedAt = record.milestones.untrustedAt ?? context.now();
   await context.saveRecord({ milestones: { ...record.milestones, untrustedAt } });
-  for (const layout of record.layouts) {
-    await adapters.platform.retire(layout, record.next, record.rotationId, adapters.policies.backUps);
-  }
+  const proof = await retirePlatform(context);
   await adapters.keyStore.discard(adapters.name, record.next.kid);
   adapters.formerTokens.clear();
   return {
     changed: true,
-    proof: `no node has the former private key or a file of the rotation; ${adapters.keyStore.description} is empty`,
+    proof: `${proof}; ${adapters.keyStore.description} is empty`,
   };
+}
+
+async function retirePlatform({ adapters: { platform, policies }, record }: StepContext): Promise<string> {
+  if (isManaged(platform)) return platform.retire(rotationOf(record));
+  for (const layout of record.layouts) {
+    await platform.retire(layout, record.next, record.rotationId, policies.backUps);
+  }
+  return 'no node has the former private key or a file of the rotation';
 }

@@ -1,31 +1,31 @@
 // Steps that change one node: each hands the platform what it needs and tells what was seen.
 import type { NodeChange } from '../platforms/port.ts';
-import { layoutOf, type StepContext, type StepOutcome } from './step-frame.ts';
+import { layoutOf, type NodeStepContext, type StepContext, type StepOutcome } from './step-frame.ts';
 
-export async function backUp(context: StepContext): Promise<StepOutcome> {
+export async function backUp(context: NodeStepContext): Promise<StepOutcome> {
   const { adapters, record, input } = context;
   await adapters.platform.backUp(layoutOf(context), record.rotationId);
   return { changed: true, proof: `keys and manifests of ${input.node} are backed up on the node` };
 }
 
-export async function removeBackUp(context: StepContext): Promise<StepOutcome> {
+export async function removeBackUp(context: NodeStepContext): Promise<StepOutcome> {
   const { adapters, record, input } = context;
   await adapters.platform.removeBackUp(layoutOf(context), record.rotationId);
   return { changed: true, proof: `${input.node} has no back-up of this rotation` };
 }
 
-export async function trust(context: StepContext): Promise<StepOutcome> {
+export async function trust(context: NodeStepContext): Promise<StepOutcome> {
   const { adapters, record, control } = context;
   const { kid, alg, publicPem } = await adapters.keyStore.load(adapters.name, record.next.kid);
   return outcomeOf(await adapters.platform.trust(layoutOf(context), { kid, alg, publicPem }, control));
 }
 
-export async function distrust(context: StepContext): Promise<StepOutcome> {
+export async function distrust(context: NodeStepContext): Promise<StepOutcome> {
   const { adapters, record, control } = context;
   return outcomeOf(await adapters.platform.distrust(layoutOf(context), record.next, control));
 }
 
-export async function sign(context: StepContext): Promise<StepOutcome> {
+export async function sign(context: NodeStepContext): Promise<StepOutcome> {
   const { adapters, record, control } = context;
   const layout = layoutOf(context);
   await keepFormerToken(context);
@@ -33,7 +33,7 @@ export async function sign(context: StepContext): Promise<StepOutcome> {
   return outcomeOf(await adapters.platform.sign(layout, key, control));
 }
 
-export async function signWithFormer(context: StepContext): Promise<StepOutcome> {
+export async function signWithFormer(context: NodeStepContext): Promise<StepOutcome> {
   const { adapters, record, control } = context;
   // From here on the recorded proof that everyone signs with the new key is no longer true.
   const { verifiedAt: _, ...milestones } = record.milestones;
@@ -41,18 +41,18 @@ export async function signWithFormer(context: StepContext): Promise<StepOutcome>
   return outcomeOf(await adapters.platform.signWithFormer(layoutOf(context), record.former, record.next, control));
 }
 
-export async function switchControllerManager(context: StepContext): Promise<StepOutcome> {
+export async function switchControllerManager(context: NodeStepContext): Promise<StepOutcome> {
   const { adapters, record, control } = context;
   return outcomeOf(await adapters.platform.switchControllerManager(layoutOf(context), record.next, control));
 }
 
 /** Undo of switchControllerManager, and the last step of Untrusting: back to the path of before. */
-export async function restoreControllerManager(context: StepContext): Promise<StepOutcome> {
+export async function restoreControllerManager(context: NodeStepContext): Promise<StepOutcome> {
   const { adapters, control } = context;
   return outcomeOf(await adapters.platform.restoreControllerManager(layoutOf(context), control));
 }
 
-export async function untrust(context: StepContext): Promise<StepOutcome> {
+export async function untrust(context: NodeStepContext): Promise<StepOutcome> {
   const { adapters, record, control } = context;
   const untrustingAt = record.milestones.untrustingAt ?? context.now();
   await context.saveRecord({ milestones: { ...record.milestones, untrustingAt } });

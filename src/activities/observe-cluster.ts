@@ -22,6 +22,7 @@ export async function observeCluster(adapters: ClusterAdapters, policies: Cluste
     }
   };
   const { reads, publicIssuer, apiServers, publisher } = adapters;
+  const { capabilities } = adapters.platform;
   const [controlPlane, publicKids, discovery, endpointAddresses, { record }, staged, missing, skews] =
     await Promise.all([
       adapters.platform.observe(),
@@ -64,6 +65,9 @@ export async function observeCluster(adapters: ClusterAdapters, policies: Cluste
     refusedBy: nextAlg === null ? [] : refusedBy(nextAlg, adapters.relyingParties),
     drain: computeDrain(policies.drain, controlPlane.tokenLifetimes),
     allowSingleApiServer: policies.allowSingleApiServer,
+    ...(capabilities.ordering === 'managed'
+      ? { newKey: capabilities.newKey, apiServers: capabilities.apiServers }
+      : {}),
     legacyTokens,
   };
 }

@@ -9,7 +9,7 @@ import { makePlan } from '../rotation/make-plan.ts';
 import type { Plan } from '../rotation/plan.ts';
 import { findBlockers, findFormer, type PreflightFacts } from '../rotation/preflight.ts';
 import { isUnfinished, type RotationRecord } from '../rotation/record.ts';
-import { stepsDoneBefore } from '../rotation/take-up.ts';
+import { canStillRollBack, stepsDoneBefore } from '../rotation/take-up.ts';
 import type { ClusterAdapters, ClusterPolicies } from './cluster-adapters.ts';
 import type { Preflight, RotationInput } from './contract.ts';
 import { observeCluster } from './observe-cluster.ts';
@@ -62,12 +62,12 @@ export async function preflight({
     keyVersion: nextVersion(facts.record),
     doneBefore: stepsDoneBefore(plan, milestones),
     takenUp: record !== null,
-    next: record === null ? null : { kid: record.next.kid, alg: record.next.alg },
+    next: record?.next == null ? null : { kid: record.next.kid, alg: record.next.alg },
     publishedAt: milestones.publishedAt ?? null,
     verifiedAt: milestones.verifiedAt ?? null,
-    canRollBack: milestones.untrustingAt === undefined,
+    canRollBack: canStillRollBack(plan, milestones),
     startedBy,
-    warnings: warningsOf(plan, record),
+    warnings: warningsOf(plan, record, policies),
     searchable,
   };
 }
@@ -154,9 +154,11 @@ function nextVersion(record: RotationRecord | null): number {
   return record.ended?.outcome === 'completed' ? record.keyVersion + 1 : record.keyVersion;
 }
 
-function warningsOf(plan: Plan, record: RotationRecord | null): readonly string[] {
+function warningsOf(plan: Plan, record: RotationRecord | null, { gates }: ClusterPolicies): readonly string[] {
   const { override, totalMs, refreshingMs } = plan.waits.drain;
-  const warnings: string[] = [];
+  const warnings: string[] = [...(plan.limits ?? [])];
+  if (gates.includes('each-node') && plan.steps.some(({ action }) => action.type === 'followRotation'))
+    warnings.push('The gate each-node asks nowhere: the platform changes its nodes by itself.');
   if (record !== null) warnings.push(`Takes up the rotation ${record.rotationId} that a former run left unfinished.`);
   if (override !== undefined) {
     warnings.push(

@@ -2,14 +2,15 @@
 import { activityInfo, cancellationSignal, heartbeat } from '@temporalio/activity';
 import type { Holder } from '../cluster-lock/port.ts';
 import { KeyturnError } from '../errors.ts';
-import type { StepControl } from '../platforms/port.ts';
+import { isManaged, type ManagedPlatform, type StagedPlatform, type StepControl } from '../platforms/port.ts';
 import { violations } from '../rotation/guards.ts';
 import type { NodeLayout } from '../rotation/observation.ts';
-import type { RotationRecord } from '../rotation/record.ts';
+import { knowsNext, type RecordWithNext, type RotationRecord } from '../rotation/record.ts';
 import type { ClusterAdapters } from './cluster-adapters.ts';
 import type { StepInput, StepResult } from './contract.ts';
 import { toFailure } from './failure.ts';
 import { gatherFacts } from './gather-facts.ts';
+import { nextIsUnknown, notOfThisPlatform, recordIsGone } from './step-refusals.ts';
 
 /** Well under the heartbeat timeout of the workflow's activity options. */
 const HEARTBEAT_INTERVAL_MS = 4000;
@@ -18,12 +19,25 @@ const HEARTBEAT_INTERVAL_MS = 4000;
 export interface StepContext {
   readonly adapters: ClusterAdapters;
   readonly input: StepInput;
-  readonly record: RotationRecord;
+  readonly record: RecordWithNext;
   readonly control: StepControl;
   /** Stores the record with these changes, in the cluster. */
   saveRecord(change: Partial<RotationRecord>): Promise<void>;
   /** RFC 3339, now. */
   now(): string;
+}
+
+/** Of a step that changes one node. */
+export interface NodeStepContext extends StepContext {
+  readonly adapters: ClusterAdapters & { readonly platform: StagedPlatform };
+}
+
+/** Of a step on a platform that orders trust and signing itself: the new key may not be known yet. */
+export interface ManagedStepContext extends Omit<StepContext, 'record'> {
+  readonly adapters: ClusterAdapters & { readonly platform: ManagedPlatform };
+  readonly record: RotationRecord;
+  /** When the step was asked for first, ms since the epoch: a worker that takes it over goes on counting from here. */
+  readonly askedAtMs: number;
 }
 
 export type StepOutcome = Omit<StepResult, 'at'> & { readonly at?: string };
@@ -39,6 +53,14 @@ export interface StepFrame {
   readonly attended: <T>(work: (control: StepControl) => Promise<T>) => Promise<T>;
   /** Makes the activity of a step. */
   readonly step: (perform: (context: StepContext) => Promise<StepOutcome>) => (input: StepInput) => Promise<StepResult>;
+  /** The same for steps of a plan that changes nodes. */
+  readonly nodeStep: (
+    perform: (context: NodeStepContext) => Promise<StepOutcome>,
+  ) => (input: StepInput) => Promise<StepResult>;
+  /** The same for steps of a plan in which the platform orders trust and signing. */
+  readonly managedStep: (
+    perform: (context: ManagedStepContext) => Promise<StepOutcome>,
+  ) => (input: StepInput) => Promise<StepResult>;
   readonly holder: () => Promise<Holder>;
   /** @throws GUARD_FAILED */
   readonly demand: (adapters: ClusterAdapters, input: StepInput, record: RotationRecord) => Promise<void>;
@@ -76,7 +98,9 @@ export function createStepFrame({ findCluster, temporalClusterId, now }: StepFra
     }
   }
 
-  function step(perform: (context: StepContext) => Promise<StepOutcome>) {
+  type AnyContext = Omit<StepContext, 'record'> & { readonly record: RotationRecord };
+
+  function anyStep(perform: (context: AnyContext) => Promise<StepOutcome>) {
     return (input: StepInput): Promise<StepResult> =>
       attended(async (control) => {
         const adapters = await findCluster(input.cluster);
@@ -86,7 +110,7 @@ export function createStepFrame({ findCluster, temporalClusterId, now }: StepFra
         let record = (await adapters.lock.read()).record;
         if (record?.rotationId !== input.rotationId) throw recordIsGone(input, record);
         await checkGuards(adapters, input, record, now());
-        const context: StepContext = {
+        const context: AnyContext = {
           adapters,
           input,
           record,
@@ -102,7 +126,36 @@ export function createStepFrame({ findCluster, temporalClusterId, now }: StepFra
       });
   }
 
-  return { attended, step, holder, demand: (adapters, input, record) => checkGuards(adapters, input, record, now()) };
+  const step: StepFrame['step'] = (perform) =>
+    anyStep((context) => {
+      const { record } = context;
+      if (!knowsNext(record)) throw nextIsUnknown(context.input);
+      return perform({ ...context, record });
+    });
+
+  const nodeStep: StepFrame['nodeStep'] = (perform) =>
+    step((context) => {
+      const { platform } = context.adapters;
+      if (isManaged(platform)) throw notOfThisPlatform(context.input);
+      return perform({ ...context, adapters: { ...context.adapters, platform } });
+    });
+
+  const managedStep: StepFrame['managedStep'] = (perform) =>
+    anyStep((context) => {
+      const { platform } = context.adapters;
+      if (!isManaged(platform)) throw notOfThisPlatform(context.input);
+      const askedAtMs = activityInfo().scheduledTimestampMs;
+      return perform({ ...context, adapters: { ...context.adapters, platform }, askedAtMs });
+    });
+
+  return {
+    attended,
+    step,
+    nodeStep,
+    managedStep,
+    holder,
+    demand: (adapters, input, record) => checkGuards(adapters, input, record, now()),
+  };
 }
 
 /** @throws GUARD_FAILED with every guard that does not hold; retryable where time alone may mend all of them */
@@ -132,12 +185,4 @@ export function layoutOf({ input, record }: StepContext): NodeLayout {
     subject: input.node ?? input.cluster,
     remedy: 'It joined after Preflight: roll back, then start again',
   });
-}
-
-function recordIsGone({ cluster, rotationId }: StepInput, record: RotationRecord | null): KeyturnError {
-  return new KeyturnError(
-    'LOCK_LOST',
-    `The Lease of cluster "${cluster}" no longer has the record of rotation ${rotationId} (it has ${record?.rotationId ?? 'none'})`,
-    { subject: cluster, remedy: 'Find out who changed the Lease; roll back or terminate this run, then start again' },
-  );
 }

@@ -2,6 +2,7 @@
 import { KeyturnError } from '../errors.ts';
 import type { Kid } from '../rotation/key.ts';
 import { verifyTokens } from '../token-probes/verify-tokens.ts';
+import type { ClusterAdapters } from './cluster-adapters.ts';
 import { freshRelyingParty } from './fresh-relying-party.ts';
 import type { StepContext, StepOutcome } from './step-frame.ts';
 
@@ -23,15 +24,18 @@ export async function verify(context: StepContext): Promise<StepOutcome> {
   });
   const at = record.milestones.verifiedAt ?? context.now();
   await context.saveRecord({ milestones: { ...record.milestones, verifiedAt: at } });
-  const ofFormer =
-    former.length > 0
-      ? `${former.length} token(s) of the former key are still accepted`
-      : 'no token of the former key was at hand, since the worker was restarted; every API server still publishes that key';
   return {
     changed: false,
     at,
-    proof: `${proofs.length} checks of fresh tokens with ${record.next.kid} at ${apiServers.length} API servers and a relying party, none refused; ${ofFormer}`,
+    proof: `${proofs.length} checks of fresh tokens with ${record.next.kid} at ${apiServers.length} API servers and a relying party, none refused; ${tellOfFormer(adapters, former.length)}`,
   };
+}
+
+function tellOfFormer({ platform: { capabilities } }: ClusterAdapters, count: number): string {
+  if (capabilities.ordering === 'managed' && capabilities.formerKey === 'forgotten-by-itself')
+    return 'tokens of the former key were not tried, since the platform deletes that key by itself';
+  if (count > 0) return `${count} token(s) of the former key are still accepted`;
+  return 'no token of the former key was at hand, since the worker was restarted; every API server still publishes that key';
 }
 
 /**

@@ -1,8 +1,10 @@
 // Asks one kube-apiserver at its own address what it trusts, with what it signs, and what it accepts.
+import { createPublicKey } from 'node:crypto';
 import { z } from 'zod';
 import { KeyturnError } from '../errors.ts';
 import { kidOfJwk, parseJwks } from '../jwks/jwks.ts';
-import type { KeyRef } from '../rotation/key.ts';
+import { toPublicKey } from '../keys/public-key.ts';
+import type { KeyRef, PublicKey } from '../rotation/key.ts';
 import { jsonOf, parseAnswer } from './answer-json.ts';
 import type { HttpsAnswer } from './https-request.ts';
 import type { KubeClient } from './kube-client.ts';
@@ -71,6 +73,12 @@ export class KubeApiServer implements ApiServer {
       }
       return { kid, alg: alg.data };
     });
+  }
+
+  async publicKeys(): Promise<readonly PublicKey[]> {
+    const subject = `/openid/v1/jwks of ${this.node}`;
+    const { keys } = parseJwks(await this.#client.read('/openid/v1/jwks'), subject);
+    return keys.map((key) => toPublicKey(createPublicKey({ key, format: 'jwk' }), subject));
   }
 
   async issuer(): Promise<string> {

@@ -1,5 +1,5 @@
 // What is asked of one API server at its own address, never through a load balancer.
-import type { KeyRef, Kid } from '../rotation/key.ts';
+import type { KeyRef, Kid, PublicKey } from '../rotation/key.ts';
 
 export interface Readiness {
   readonly ready: boolean;
@@ -33,6 +33,8 @@ export interface ApiServer {
   readiness(): Promise<Readiness>;
   /** Keys of `/openid/v1/jwks` in its order. @throws API_SERVER_UNREACHABLE, API_SERVER_FORBIDDEN */
   publishedKeys(): Promise<readonly KeyRef[]>;
+  /** The same with their public halves, by which a key is learnt that somebody else made. */
+  publicKeys(): Promise<readonly PublicKey[]>;
   /** `issuer` of `/.well-known/openid-configuration`. */
   issuer(): Promise<string>;
   /** TokenRequest for the probe ServiceAccount. Default audience: the API server's own; default lifetime 600 s (the least). */

@@ -7,6 +7,7 @@ import { planFor } from '../activities/preflight.ts';
 import { findCluster, loadConfig } from '../config/load.ts';
 import { mergeKeys, removeKey } from '../jwks/edit-jwks.ts';
 import { toJwk } from '../keys/jwk.ts';
+import { isManaged } from '../platforms/port.ts';
 import { formatDuration } from '../rotation/duration.ts';
 import type { KeyRef, PublicKey } from '../rotation/key.ts';
 import { legacyTokenLines } from '../rotation/legacy-token-report.ts';
@@ -39,7 +40,8 @@ async function previewRotation(adapters: ClusterAdapters): Promise<Preview> {
   const facts = await observeCluster(adapters, adapters.policies);
   const { plan, former } = planFor(adapters, adapters.policies, facts);
   const next = (await adapters.keyStore.staged(adapters.name)) ?? notMadeYet(facts.nextAlg ?? 'RS256');
-  const manifests = await adapters.platform.preview(facts.controlPlane.layouts, next);
+  const { platform } = adapters;
+  const manifests = isManaged(platform) ? [] : await platform.preview(facts.controlPlane.layouts, next);
   return {
     cluster: adapters.name,
     plan,
@@ -101,6 +103,7 @@ function renderPreview({ cluster, plan, former, diffs }: Preview): string {
       : [`Wait of Refreshing: ${formatDuration(kubelet.ms)} at most: ${kubelet.explanation}`]),
     `Wait of Draining:   ${formatDuration(drain.totalMs)}: ${drain.explanation}`,
     `No way back from ${plan.pointOfNoReturn} on.`,
+    ...(plan.limits ?? []),
     '',
     ...(plan.legacyTokens === undefined ? [] : [...legacyTokenLines(plan.legacyTokens, former.kid), '']),
     ...diffs,

@@ -40,7 +40,10 @@ const recordSchema: z.ZodType<RotationRecord> = z.looseObject({
   keyVersion: z.number(),
   startedAt: timestamp,
   former: z.looseObject({ kid, alg, publicPem: z.string() }),
-  next: z.looseObject({ kid, alg }),
+  next: z.looseObject({ kid, alg }).nullable(),
+  trustedBefore: z.array(kid).exactOptional(),
+  firstSeenAt: timestamp.exactOptional(),
+  publicationGapMs: z.number().exactOptional(),
   wrappingKeyId: z.string().exactOptional(),
   layouts: z.array(
     z.looseObject({
@@ -52,6 +55,7 @@ const recordSchema: z.ZodType<RotationRecord> = z.looseObject({
   ),
   milestones: z.looseObject({
     publishedAt: timestamp.exactOptional(),
+    begunAt: timestamp.exactOptional(),
     verifiedAt: timestamp.exactOptional(),
     prunedAt: timestamp.exactOptional(),
     untrustingAt: timestamp.exactOptional(),

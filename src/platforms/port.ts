@@ -1,5 +1,5 @@
 // What a rotation asks of a control plane. One adapter per platform; it says by data what it can do.
-import type { Capabilities } from '../rotation/capabilities.ts';
+import type { ManagedCapabilities, StagedCapabilities } from '../rotation/capabilities.ts';
 import type { SigningKey } from '../keys/signing-key.ts';
 import type { KeyRef, PublicKey } from '../rotation/key.ts';
 import type { ApiServerObservation, ControlPlaneObservation, NodeLayout } from '../rotation/observation.ts';
@@ -31,13 +31,20 @@ export interface FileDiff {
   readonly after: string;
 }
 
+/** Either we order trust and signing, or the platform does. */
+export type Platform = StagedPlatform | ManagedPlatform;
+
+export function isManaged(platform: Platform): platform is ManagedPlatform {
+  return platform.capabilities.ordering === 'managed';
+}
+
 /**
  * A control plane whose trust and signing we order node by node. Every method is idempotent: done twice it changes nothing the second
  * time, and a call that died half way is completed by the next. A node whose API server does not come back with a changed manifest gets the
  * former manifest back before MANIFEST_REFUSED is thrown.
  */
-export interface Platform {
-  readonly capabilities: Capabilities;
+export interface StagedPlatform {
+  readonly capabilities: StagedCapabilities;
 
   observe(): Promise<ControlPlaneObservation>;
   /** The part of it that takes no node. */
@@ -73,4 +80,45 @@ export interface Platform {
 
   /** Retiring: removes the files named by kid, and the back-up where `keepManifests` is false (private keys in it always). */
   retire(layout: NodeLayout, next: KeyRef, rotationId: string, backUps: 'remove' | 'keep-manifests'): Promise<void>;
+}
+
+/** The rotation that a managed platform is asked about. */
+export interface ManagedRotation {
+  readonly rotationId: string;
+  /** RFC 3339: what the platform began before is not of this rotation. */
+  readonly startedAt: string;
+  readonly former: PublicKey;
+  /** Null as long as the platform that makes it has not shown it. */
+  readonly next: KeyRef | null;
+}
+
+/** How far the platform is: a proof in words once it is there; until then what it is waited for, best in the platform's own words. */
+export type Advance = { readonly proof: string; readonly changed: boolean } | { readonly waitingFor: string };
+
+/**
+ * A control plane that orders trust and signing by itself. Each of begin, advance, forget and takeBack does what is due and tells how far it
+ * is: it is called again and again, with pauses, until there is a proof, also by another worker after a crash; what is done already changes
+ * nothing. None of them waits long.
+ * @throws PLATFORM_FAILED where the platform says that its part has failed, PLATFORM_CHANGED where somebody else changed what is ours to
+ *   change: both hold the rotation, and the next call goes on from what it finds. Retryable errors are passing trouble.
+ */
+export interface ManagedPlatform {
+  readonly capabilities: ManagedCapabilities;
+  /** How long one of the steps may take until a person is asked, and the pause between two looks. ms */
+  readonly patience: { readonly timeoutMs: number; readonly pollMs: number };
+
+  /** Without layouts. What keeps the platform from rotating now is among its problems. */
+  observe(): Promise<ControlPlaneObservation>;
+  observeApiServers(): Promise<readonly ApiServerObservation[]>;
+
+  /** Hands the new key over, or asks for one; proven once the platform has taken it up. */
+  begin(rotation: ManagedRotation, key: SigningKey | null, control: StepControl): Promise<Advance>;
+  /** Proven once the platform has come to the end of its part of the switch. That API servers sign with the new key is looked at besides. */
+  advance(rotation: ManagedRotation, control: StepControl): Promise<Advance>;
+  /** Has the platform forget a key for good: the former one at the end, the new one at the end of a way back. */
+  forget(rotation: ManagedRotation, key: KeyRef, control: StepControl): Promise<Advance>;
+  /** Has the former key sign again. Asked only where `rollBack` is declared. */
+  takeBack(rotation: ManagedRotation, control: StepControl): Promise<Advance>;
+  /** Removes what the rotation left; tells what is gone. */
+  retire(rotation: ManagedRotation): Promise<string>;
 }

@@ -24,6 +24,8 @@ export interface AuditStep {
   readonly proof: string;
   /** ms in which the node's component was restarting, where one was. */
   readonly restartMs?: number;
+  /** ms for which relying parties could not know the new key though API servers had it, where the platform leaves no other order. */
+  readonly publicationGapMs?: number;
   /** Of the key's staging: what encrypted it at rest, e.g. `transit/keyturn:v3`. */
   readonly wrappingKeyId?: string;
 }

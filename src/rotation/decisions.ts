@@ -16,6 +16,10 @@ export interface Situation {
   readonly canRollBack: boolean;
   readonly rollingBack: boolean;
   readonly wait: WaitType | null;
+  /** False while the platform goes on by itself: nothing would stop. */
+  readonly canPause: boolean;
+  /** False where the platform forgets the former key by itself. */
+  readonly hasDrain: boolean;
 }
 
 /** The decisions that make sense now, in the order of DECISIONS. */
@@ -23,12 +27,13 @@ export function possibleDecisions(situation: Situation): readonly Decision[] {
   if (situation.state === 'ended' || situation.state === 'preflight') return [];
   const canTurnBack = situation.canRollBack && !situation.rollingBack;
   const possible: Readonly<Record<Decision, boolean>> = {
-    pause: !situation.paused,
+    pause: !situation.paused && situation.canPause,
     resume: situation.paused,
     approve: situation.state === 'gated',
     retry: situation.state === 'held',
     rollBack: canTurnBack,
-    changeDrain: situation.rollingBack ? situation.wait === 'drainNext' : !isPastDrain(situation),
+    changeDrain:
+      situation.hasDrain && (situation.rollingBack ? situation.wait === 'drainNext' : !isPastDrain(situation)),
     abort: !situation.rollingBack,
   };
   return DECISIONS.filter((decision) => possible[decision]);
@@ -49,11 +54,14 @@ export function refuseDecision(decision: Decision, reason: unknown, situation: S
   return `${decision} is not possible: ${explainRefusal(decision, situation)}. ${now}`;
 }
 
-function explainRefusal(decision: Decision, { state, phase, canRollBack, rollingBack }: Situation): string {
+function explainRefusal(decision: Decision, situation: Situation): string {
+  const { state, phase, canRollBack, rollingBack, paused, canPause, hasDrain } = situation;
   if (state === 'preflight') return 'Preflight is under way and has changed nothing; to give up, cancel the workflow';
   if (state === 'ended') return 'the rotation has ended';
   if (rollingBack && (decision === 'rollBack' || decision === 'abort'))
     return 'the rotation is being rolled back already';
   if (decision === 'rollBack' && !canRollBack) return `${phase} is past the point of no return`;
+  if (decision === 'pause' && !canPause && !paused) return `in ${phase} the platform goes on by itself`;
+  if (decision === 'changeDrain' && !hasDrain) return 'the platform forgets the former key by itself, without a drain';
   return `the rotation is ${state} in ${phase}`;
 }

@@ -7,7 +7,9 @@ export type GateName = 'signing' | 'pruning' | 'each-node';
 /** The gate that stands before a step, if one does. */
 export function gateBefore(plan: Plan, step: Step, gates: readonly GateName[]): GateName | null {
   const firstOfPhase = plan.steps.find(({ phase }) => phase === step.phase)?.id === step.id;
-  if (gates.includes('signing') && step.phase === 'Signing' && firstOfPhase) return 'signing';
+  // A platform that was told to begin signs without asking.
+  const firstSigner = plan.steps.find(({ phase, action }) => action.type === 'beginRotation' || phase === 'Signing');
+  if (gates.includes('signing') && step.id === firstSigner?.id) return 'signing';
   if (gates.includes('pruning') && step.phase === 'Pruning' && firstOfPhase) return 'pruning';
   const changesApiServer = ['trust', 'sign', 'untrust'].includes(step.action.type);
   return gates.includes('each-node') && changesApiServer ? 'each-node' : null;

@@ -28,7 +28,8 @@ export interface GuardFacts {
   /** ms since the epoch, of the worker. */
   readonly nowMs: number;
   readonly former: KeyRef;
-  readonly next: KeyRef;
+  /** Null as long as the platform that makes it has not shown it. */
+  readonly next: KeyRef | null;
   /** The node that the step is about to change; null for steps that change no node. */
   readonly node: string | null;
   readonly apiServers: readonly ApiServerObservation[];
@@ -64,9 +65,11 @@ export interface Violation {
 /** Which costly facts a guard needs, so that only those are gathered. */
 export type FactSource = 'apiServers' | 'publicJwks' | 'keyStore' | 'legacyTokens';
 
+type KnownFacts = GuardFacts & { readonly next: KeyRef };
+
 interface Guard {
   readonly needs: readonly FactSource[];
-  readonly check: (facts: GuardFacts) => Omit<Violation, 'guard'> | null;
+  readonly check: (facts: KnownFacts) => Omit<Violation, 'guard'> | null;
 }
 
 const trusts = (server: ApiServerObservation, key: KeyRef) => server.trusted.some(({ kid }) => kid === key.kid);
@@ -207,7 +210,7 @@ const GUARDS: Readonly<Record<GuardName, Guard>> = {
 };
 
 /** They never expire: no wait helps them. On the way back one of the new key has just been minted for somebody: it holds whether it was used or not. */
-function noLegacyTokensOf(facts: GuardFacts, key: 'former' | 'next'): Omit<Violation, 'guard'> | null {
+function noLegacyTokensOf(facts: KnownFacts, key: 'former' | 'next'): Omit<Violation, 'guard'> | null {
   const { legacyTokens, policies, legacyTokensTrackedSince: trackedSince } = facts;
   // A bare word comes from a run that began before uses were looked at: there each one holds.
   const looksAtUse = key === 'former' && typeof policies.legacyTokens !== 'string';
@@ -233,7 +236,16 @@ export function factsNeeded(guards: readonly GuardName[]): ReadonlySet<FactSourc
 /** All guards that do not hold; empty where the step may start. */
 export function violations(guards: readonly GuardName[], facts: GuardFacts): readonly Violation[] {
   return guards.flatMap((guard) => {
-    const violation = GUARDS[guard].check(facts);
+    const { next } = facts;
+    const violation = next === null ? ofUnknownNext(guard, facts) : GUARDS[guard].check({ ...facts, next });
     return violation === null ? [] : [{ guard, ...violation }];
   });
+}
+
+const SAYS_NEXT = /[nN]ext/;
+
+/** Nothing can be said of a key that is not known; guards that do not name it hold or fail as ever. */
+function ofUnknownNext(guard: GuardName, facts: GuardFacts): Omit<Violation, 'guard'> | null {
+  if (SAYS_NEXT.test(guard)) return { reason: 'the new key is not known yet', transient: false };
+  return GUARDS[guard].check({ ...facts, next: facts.former });
 }

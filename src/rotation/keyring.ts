@@ -25,9 +25,12 @@ export function keyringOf(
 ): readonly KeyringEntry[] {
   const idsOf = (type: string) => plan.steps.filter(({ action }) => action.type === type).map(({ id }) => id);
   const all = (type: string) => idsOf(type).length > 0 && idsOf(type).every((id) => done.has(id));
-  const switched = all('sign');
+  const switched = all('sign') || all('followRotation');
   const givenUp = idsOf('stageKey').some((id) => undone.has(id));
-  const former: KeyRole = !switched ? 'active' : all('untrust') ? 'retired' : 'retiring';
+  // Where nobody is told to forget it, the platform has.
+  const isForgotten =
+    all('untrust') || all('forgetFormer') || [...idsOf('untrust'), ...idsOf('forgetFormer')].length === 0;
+  const former: KeyRole = !switched ? 'active' : isForgotten ? 'retired' : 'retiring';
   return [
     { ...keys.former, role: former, version: keys.nextVersion - 1 },
     { ...keys.next, role: switched ? 'active' : givenUp ? 'retired' : 'next', version: keys.nextVersion },

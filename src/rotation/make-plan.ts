@@ -1,11 +1,15 @@
 // Makes the plan of a rotation from what the platform can do and what was observed.
+import { limitsOf } from './capabilities.ts';
 import { formatDuration } from './duration.ts';
+import { managedPlan } from './managed-plan.ts';
 import type { Plan, PlanInput } from './plan.ts';
 import { probePodSteps } from './probe-pod-plan.ts';
 import { stagedPlan } from './staged-plan.ts';
 
 /** The plan that a rotation started now would follow. */
 export function makePlan(input: PlanInput): Plan {
+  const { capabilities } = input;
+  const limits = limitsOf(capabilities);
   return {
     version: 1,
     nodes: input.nodes,
@@ -17,7 +21,8 @@ export function makePlan(input: PlanInput): Plan {
       drain: input.drain,
       ...probePodSteps(input.probePod).waits,
     },
-    ...stagedPlan(input),
+    ...(capabilities.ordering === 'staged' ? stagedPlan(input) : managedPlan(input, capabilities)),
+    ...(limits.length === 0 ? {} : { limits }),
     ...(input.legacyTokens === undefined ? {} : { legacyTokens: input.legacyTokens }),
   };
 }

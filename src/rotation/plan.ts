@@ -12,9 +12,15 @@ import type { WorkloadName } from './workload.ts';
 export type ClusterActionType =
   | 'stageKey'
   | 'releaseNodes'
+  | 'recordRotation'
   | 'discardKey'
   | 'publishKey'
   | 'withdrawKey'
+  | 'beginRotation'
+  | 'followRotation'
+  | 'takeBackRotation'
+  | 'forgetNext'
+  | 'forgetFormer'
   | 'verify'
   | 'startProbePod'
   | 'removeProbePod'
@@ -87,6 +93,10 @@ export interface Plan {
   readonly waits: PlannedWaits;
   /** Phases in which token probes run beside the steps, from the first to the last named. */
   readonly probed: readonly (readonly [Phase, Phase])[];
+  /** Phases that cannot be paused, since the platform goes on by itself. Default: none. */
+  readonly unpausable?: readonly Phase[];
+  /** What the platform makes impossible, in sentences. Default: nothing. */
+  readonly limits?: readonly string[];
   /** From this phase on there is no way back. */
   readonly pointOfNoReturn: Phase;
   readonly steps: readonly Step[];

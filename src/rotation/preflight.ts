@@ -1,4 +1,5 @@
 // What keeps a rotation from starting: pure checks over everything that was observed, each named for what it finds, all reported at once.
+import type { ManagedCapabilities } from './capabilities.ts';
 import { apiServersDisagree } from './disagreement.ts';
 import type { DrainComputation, DrainRefusal } from './drain.ts';
 import { formatDuration, MINUTE_MS } from './duration.ts';
@@ -35,6 +36,10 @@ export interface PreflightFacts {
   readonly refusedBy: readonly string[];
   readonly drain: DrainComputation | DrainRefusal;
   readonly allowSingleApiServer: boolean;
+  /** Default `supplied`. */
+  readonly newKey?: ManagedCapabilities['newKey'];
+  /** Default `each`. */
+  readonly apiServers?: ManagedCapabilities['apiServers'];
   /** Null where they could not be looked for. */
   readonly legacyTokens: LegacyTokenReport | null;
 }
@@ -74,8 +79,8 @@ const noApiServer: Check = ({ controlPlane }) =>
         },
       ];
 
-const singleApiServer: Check = ({ controlPlane, allowSingleApiServer }) =>
-  controlPlane.apiServers.length === 1 && !allowSingleApiServer
+const singleApiServer: Check = ({ controlPlane, allowSingleApiServer, apiServers }) =>
+  controlPlane.apiServers.length === 1 && !allowSingleApiServer && apiServers !== 'behind-one-address'
     ? [
         {
           code: 'PREFLIGHT_REFUSED',
@@ -159,9 +164,9 @@ const apiServerNamedTwice: Check = ({ controlPlane: { apiServers } }) =>
       message: `The API server ${url} is configured twice, the second time as ${node}. Give each node the address of its own API server.`,
     }));
 
-const unknownApiServer: Check = ({ controlPlane, endpointAddresses }) => {
+const unknownApiServer: Check = ({ controlPlane, endpointAddresses, apiServers }) => {
   const configured = controlPlane.apiServers.length;
-  if (endpointAddresses.length <= configured) return [];
+  if (apiServers === 'behind-one-address' || endpointAddresses.length <= configured) return [];
   return [
     {
       code: 'PREFLIGHT_REFUSED',
@@ -205,9 +210,9 @@ const stagedKeySignsAlready: Check = (facts) => {
   ];
 };
 
-const stagedKeyIsAnother: Check = ({ record, staged }) => {
-  if (!isUnfinished(record) || record.milestones.untrustedAt !== undefined || staged?.kid === record.next.kid)
-    return [];
+const stagedKeyIsAnother: Check = ({ record, staged, newKey }) => {
+  if (newKey === 'made-by-platform' || !isUnfinished(record) || record.next === null) return [];
+  if (record.milestones.untrustedAt !== undefined || staged?.kid === record.next.kid) return [];
   return [
     {
       code: 'KEY_NOT_FOUND',

@@ -1,5 +1,5 @@
 // What a rotation must remember outside of its own history, so that another run can take it up. Lives in the cluster's Lease.
-import type { KeyRef, PublicKey } from './key.ts';
+import type { KeyRef, Kid, PublicKey } from './key.ts';
 import type { NodeLayout } from './observation.ts';
 import type { StaleTokenBaseline } from './slow-clients.ts';
 
@@ -7,6 +7,8 @@ import type { StaleTokenBaseline } from './slow-clients.ts';
 export interface Milestones {
   /** The new key was read back at the public URL. */
   readonly publishedAt?: string;
+  /** A platform that orders trust and signing itself was told to begin, or was about to be told. */
+  readonly begunAt?: string;
   /** The last signer was switched and proven. */
   readonly verifiedAt?: string;
   /** The former key was taken out of the public JWKS. */
@@ -38,9 +40,16 @@ export interface RotationRecord {
   readonly startedAt: string;
   /** With its public half, so that it can be published again. */
   readonly former: PublicKey;
-  readonly next: KeyRef;
+  /** Null as long as the platform that makes it has not shown it. */
+  readonly next: KeyRef | null;
+  /** What API servers trusted when the rotation began, where the new key is learnt by what they trust beyond it. */
+  readonly trustedBefore?: readonly Kid[];
   /** Of what encrypted the new private key at rest when it was staged; absent where the key store encrypts nothing. */
   readonly wrappingKeyId?: string;
+  /** When an API server showed the new key for the first time, where the platform made it; RFC 3339. */
+  readonly firstSeenAt?: string;
+  /** ms from then until it was public. */
+  readonly publicationGapMs?: number;
   /** As they were before the rotation changed anything. */
   readonly layouts: readonly NodeLayout[];
   readonly milestones: Milestones;
@@ -56,4 +65,11 @@ export interface RotationRecord {
 /** True where a run stopped before its end: the next run takes the rotation up with the same new key. */
 export function isUnfinished(record: RotationRecord | null): record is RotationRecord {
   return record !== null && record.ended === undefined;
+}
+
+/** A record whose new key is known. */
+export type RecordWithNext = RotationRecord & { readonly next: KeyRef };
+
+export function knowsNext(record: RotationRecord): record is RecordWithNext {
+  return record.next !== null;
 }

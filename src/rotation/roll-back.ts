@@ -22,10 +22,10 @@ export interface UndoStep extends Undo {
  *    Signing, and before anyone forgets the new key.
  */
 export function rollBackSteps(plan: Plan, started: ReadonlySet<string>): readonly UndoStep[] {
-  const toUndo = refreshingAfterSigning(plan.steps.filter(({ id }) => started.has(id)).toReversed());
-  const signed = toUndo.some(({ action }) => action.type === 'sign');
-  const firstSigner = toUndo.find(({ phase }) => phase === 'Signing');
-  const firstTrust = toUndo.find(({ action }) => action.type === 'trust');
+  const toUndo = refreshingAfterSigning(startedSteps(plan, started).toReversed());
+  const signed = toUndo.some(({ action }) => ['sign', 'followRotation'].includes(action.type));
+  const firstSigner = toUndo.find(({ phase, undo }) => phase === 'Signing' && undo !== null);
+  const firstTrust = toUndo.find(({ action }) => ['trust', 'beginRotation'].includes(action.type));
   const steps = toUndo.flatMap((step): readonly UndoStep[] => {
     if (step.undo === null) return [];
     const guards = signed ? step.undo.guards : step.undo.guards.filter((guard) => guard !== 'nextDrained');
@@ -36,6 +36,12 @@ export function rollBackSteps(plan: Plan, started: ReadonlySet<string>): readonl
   });
   const hasAgents = plan.steps.some(({ action }) => action.type === 'releaseNodes');
   return hasAgents ? releaseBeforeWaits(steps, releaseNodes) : steps;
+}
+
+/** A platform that was told to begin may sign with the new key, whether anybody follows it or not. */
+function startedSteps(plan: Plan, started: ReadonlySet<string>): readonly Step[] {
+  const hasBegun = plan.steps.some(({ id, action }) => action.type === 'beginRotation' && started.has(id));
+  return plan.steps.filter(({ id, action }) => started.has(id) || (hasBegun && action.type === 'followRotation'));
 }
 
 function releaseNodes({ id, phase }: UndoStep): UndoStep {

@@ -20,7 +20,7 @@ import {
  * nobody may forget the former key before the last token signed with it has stopped to matter.
  */
 export function stagedPlan(input: PlanInput): Pick<Plan, 'probed' | 'pointOfNoReturn' | 'steps'> {
-  const { nodes } = input;
+  const { nodes, capabilities } = input;
   const probePod = probePodSteps(input.probePod);
   const steps: readonly Step[] = [
     STAGE_KEY,
@@ -45,7 +45,7 @@ export function stagedPlan(input: PlanInput): Pick<Plan, 'probed' | 'pointOfNoRe
       ['Pruning', 'Untrusting'],
     ],
     pointOfNoReturn: 'Untrusting',
-    steps: input.capabilities.nodeAgents === true ? withReleases(steps) : steps,
+    steps: capabilities.ordering === 'staged' && capabilities.nodeAgents === true ? withReleases(steps) : steps,
   };
 }
 

@@ -47,4 +47,6 @@ export interface RotationStatus {
   /** As they were seen last. */
   readonly legacyTokens: LegacyTokenReport | null;
   readonly slowClients: SlowClientReport | null;
+  /** What the platform makes impossible, in sentences; absent where there is nothing. */
+  readonly limits?: readonly string[];
 }

@@ -23,6 +23,11 @@ export function stepsPerhapsStarted(plan: Plan, milestones: Milestones): readonl
   return plan.steps.filter(({ phase }) => comparePhases(phase, last) <= 0).map(({ id }) => id);
 }
 
+/** Whether a run that takes the rotation up may still go back. */
+export function canStillRollBack({ pointOfNoReturn }: Plan, { begunAt, untrustingAt }: Milestones): boolean {
+  return untrustingAt === undefined && (begunAt === undefined || comparePhases(pointOfNoReturn, 'Signing') > 0);
+}
+
 /**
  * Nothing is trusted before it is public, and nothing is pruned before everyone signs with the new key. A roll back that died may have taken
  * that proof back, but not yet what came of it in Refreshing.

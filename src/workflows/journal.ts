@@ -33,6 +33,7 @@ export class Journal {
       changed: result.changed,
       proof: result.proof,
       ...(result.restartMs === undefined ? {} : { restartMs: result.restartMs }),
+      ...(result.publicationGapMs === undefined ? {} : { publicationGapMs: result.publicationGapMs }),
       ...(result.wrappingKeyId === undefined ? {} : { wrappingKeyId: result.wrappingKeyId }),
     });
   }

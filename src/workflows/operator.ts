@@ -25,6 +25,8 @@ const BEFORE_THE_PLAN: Situation = {
   canRollBack: false,
   rollingBack: false,
   wait: null,
+  canPause: true,
+  hasDrain: true,
 };
 
 /** What the run does when something was decided. Each returns the sentence that the operator reads. */

@@ -165,6 +165,7 @@ export class RotationRun {
     this.standing.learn(result);
     if (action.type === 'publishKey' || action.type === 'republishFormer')
       this.clock.begin('relyingParties', result.at);
+    if (result.publishedAt !== undefined) this.clock.begin('relyingParties', result.publishedAt);
     if (action.type === 'verify') this.clock.begin('drain', result.at);
     if (result.podTokenSince !== undefined) this.clock.begin('kubelet', result.podTokenSince);
     this.journal.did(step, startedAt, result);

@@ -90,8 +90,17 @@ export class Standing {
   }
 
   situation(): Situation {
-    const { state, phase, paused, canRollBack, rollingBack, waitType } = this;
-    return { state, phase, paused, canRollBack, rollingBack, wait: waitType };
+    const { state, phase, paused, canRollBack, rollingBack, waitType, plan } = this;
+    return {
+      state,
+      phase,
+      paused,
+      canRollBack,
+      rollingBack,
+      wait: waitType,
+      canPause: plan.unpausable?.includes(phase) !== true,
+      hasDrain: plan.steps.some(({ action }) => action.type === 'wait' && action.wait === 'drain'),
+    };
   }
 
   keys(): readonly KeyringEntry[] {
@@ -117,6 +126,7 @@ export class Standing {
       gkectl: toGkectlStatus(keys, this.state === 'ended' && !this.rollingBack),
       legacyTokens: this.legacyTokens,
       slowClients: this.slowClients,
+      ...(this.plan.limits === undefined ? {} : { limits: this.plan.limits }),
     };
   }
 

@@ -4,7 +4,7 @@ import { beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import type { ClusterAdapters } from '../../src/activities/cluster-adapters.ts';
 import { provePodRefresh, removeProbePod, startProbePod, verifyWithPod } from '../../src/activities/probe-pod-steps.ts';
 import type { StepContext, StepOutcome } from '../../src/activities/step-frame.ts';
-import type { RotationRecord } from '../../src/rotation/record.ts';
+import type { RecordWithNext } from '../../src/rotation/record.ts';
 import { FakeProbePods } from '../fakes/probe-pods.ts';
 import { unfinishedRecord } from '../rotation/observed-cluster.ts';
 
@@ -17,7 +17,7 @@ let nowMs: number;
 let signer: string;
 let audience: string;
 let pods: FakeProbePods;
-let record: RotationRecord;
+let record: RecordWithNext;
 const given: StepOutcome[] = [];
 
 beforeAll(async () => {
@@ -64,7 +64,7 @@ function context(probePods: FakeProbePods | null = pods): StepContext {
     control: { signal: new AbortController().signal, report: () => undefined },
     now: () => new Date(nowMs).toISOString(),
     saveRecord: async (change) => {
-      record = { ...record, ...change };
+      record = { ...record, ...change } as RecordWithNext;
     },
   };
 }

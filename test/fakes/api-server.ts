@@ -1,7 +1,7 @@
 // API servers that mint tokens with named keys and accept those of the keys they trust, for tests of what asks them. No cryptography.
 import type { ApiServer, MintedToken, Readiness, Verdict } from '../../src/api-servers/port.ts';
 import { KeyturnError } from '../../src/errors.ts';
-import type { KeyRef, Kid } from '../../src/rotation/key.ts';
+import type { KeyRef, Kid, PublicKey } from '../../src/rotation/key.ts';
 
 export class FakeApiServer implements ApiServer {
   readonly node: string;
@@ -36,6 +36,10 @@ export class FakeApiServer implements ApiServer {
 
   async publishedKeys(): Promise<readonly KeyRef[]> {
     return this.trusts.map((kid) => ({ kid, alg: 'RS256' }));
+  }
+
+  async publicKeys(): Promise<readonly PublicKey[]> {
+    return this.trusts.map((kid) => ({ kid, alg: 'RS256', publicPem: `public half of ${kid}\n` }));
   }
 
   async issuer(): Promise<string> {

@@ -134,6 +134,8 @@ export class FakeNode {
           ? { ready: true, etcdHealthy: true }
           : { ready: false, etcdHealthy: false, reason: 'connection refused' },
       publishedKeys: async () => process().publishedKids.map((kid): KeyRef => ({ kid, alg: 'ES256' })),
+      publicKeys: async () =>
+        process().publishedKids.map((kid) => ({ kid, alg: 'ES256' as const, publicPem: `public half of ${kid}\n` })),
       issuer: async () => process().issuer,
       mintToken: async () => {
         const { signingKid } = process();

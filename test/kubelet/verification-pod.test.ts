@@ -15,7 +15,7 @@ import { generateKeyPair } from '../../src/keys/generate.ts';
 import { KeyturnError } from '../../src/errors.ts';
 import { kidsOf } from '../../src/jwks/jwks.ts';
 import { KubeProbePods, type KubeProbePodsOptions } from '../../src/probe-pods/kube-probe-pods.ts';
-import type { RotationRecord } from '../../src/rotation/record.ts';
+import type { RecordWithNext } from '../../src/rotation/record.ts';
 import { describeOnKubelet, openBed, type TemporaryBed } from '../fixtures/kubelet-bed.ts';
 import { unfinishedRecord } from '../rotation/observed-cluster.ts';
 
@@ -26,7 +26,7 @@ describeOnKubelet('a probe pod on real kubelets', () => {
   let temporary: TemporaryBed;
   let admin: KubeClient;
   let pods: KubeProbePods;
-  let record: RotationRecord;
+  let record: RecordWithNext;
   const said: string[] = [];
 
   beforeAll(async () => {
@@ -77,7 +77,7 @@ describeOnKubelet('a probe pod on real kubelets', () => {
       control: { signal: new AbortController().signal, report: (words) => said.push(words) },
       now: () => new Date().toISOString(),
       saveRecord: async (change) => {
-        record = { ...record, ...change };
+        record = { ...record, ...change } as RecordWithNext;
       },
     };
   }

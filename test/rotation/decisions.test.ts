@@ -8,8 +8,11 @@ const base: Situation = {
   canRollBack: true,
   rollingBack: false,
   wait: null,
+  canPause: true,
+  hasDrain: true,
 };
 const back = { rollingBack: true } as const;
+const byPlatform = { phase: 'Signing', canPause: false, canRollBack: false } as const;
 const final = { phase: 'Untrusting', canRollBack: false } as const;
 
 /** Every phase and every state that a rotation can be in, and exactly what is accepted there. */
@@ -53,6 +56,9 @@ const TABLE: readonly (readonly [string, Partial<Situation>, accepted: string])[
   ['rolling back, draining', { ...back, state: 'waiting', phase: 'Draining', wait: 'drainNext' }, 'pause changeDrain'],
   ['rolling back, held', { ...back, state: 'held' }, 'pause retry'],
   ['rolling back, paused', { ...back, state: 'paused', paused: true }, 'resume'],
+  ['while the platform goes on by itself', byPlatform, 'changeDrain abort'],
+  ['paused before the platform began', { ...byPlatform, paused: true }, 'resume changeDrain abort'],
+  ['where the platform drains nothing', { ...byPlatform, hasDrain: false }, 'abort'],
   ['ended', { state: 'ended', phase: 'Retiring', canRollBack: false }, ''],
   ['ended, rolled back', { ...back, state: 'ended', phase: 'Staging' }, ''],
 ];
@@ -96,6 +102,21 @@ it.each<[string, Partial<Situation>, string]>([
     'abort',
     { ...back, state: 'rolling-back' },
     'abort is not possible: the rotation is being rolled back already. Possible now: pause.',
+  ],
+  [
+    'pause',
+    byPlatform,
+    'pause is not possible: in Signing the platform goes on by itself. Possible now: changeDrain, abort.',
+  ],
+  [
+    'rollBack',
+    byPlatform,
+    'rollBack is not possible: Signing is past the point of no return. Possible now: changeDrain, abort.',
+  ],
+  [
+    'changeDrain',
+    { ...byPlatform, hasDrain: false },
+    'changeDrain is not possible: the platform forgets the former key by itself, without a drain. Possible now: abort.',
   ],
   ['pause', { state: 'ended' }, 'pause is not possible: the rotation has ended. Nothing can be decided now.'],
   [

@@ -6,7 +6,7 @@ import type { ApiServerObservation, LegacyToken, TokenLifetimeFlags } from '../.
 import { makePlan } from '../../src/rotation/make-plan.ts';
 import type { Plan } from '../../src/rotation/plan.ts';
 import type { ProbePodPlan } from '../../src/rotation/probe-pod-plan.ts';
-import type { RotationRecord } from '../../src/rotation/record.ts';
+import type { RecordWithNext } from '../../src/rotation/record.ts';
 
 export const FORMER: PublicKey = { kid: 'former-kid', alg: 'RS256', publicPem: 'former pem\n' };
 export const NEXT: KeyRef = { kid: 'next-kid', alg: 'RS256' };
@@ -92,7 +92,7 @@ export function guardFacts(change: Partial<GuardFacts> = {}): GuardFacts {
   };
 }
 
-export function unfinishedRecord(change: Partial<RotationRecord> = {}): RotationRecord {
+export function unfinishedRecord(change: Partial<RecordWithNext> = {}): RecordWithNext {
   return {
     rotationId: 'abc',
     keyVersion: 2,

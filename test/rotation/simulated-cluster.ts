@@ -255,6 +255,32 @@ export class SimulatedCluster {
         this.podWasRefreshed = true;
         this.probePod = null;
         break;
+      case 'beginRotation':
+        this.milestones = { ...this.milestones, begunAt: this.milestones.begunAt ?? this.time() };
+        // A platform that was told to begin need not wait for anybody to follow it.
+        if (this.staged !== null) this.switchAll(NEXT.kid);
+        break;
+      case 'followRotation':
+        this.switchAll(NEXT.kid);
+        if (this.publishesLate) this.publishNow(waits);
+        if (!this.hasDrain) this.forgetAll(FORMER.kid);
+        break;
+      case 'takeBackRotation': {
+        const { verifiedAt: __, ...unverified } = this.milestones;
+        this.milestones = unverified;
+        this.switchAll(FORMER.kid);
+        break;
+      }
+      case 'forgetNext': {
+        this.forgetAll(NEXT.kid);
+        const { begunAt: __, ...unbegun } = this.milestones;
+        this.milestones = unbegun;
+        break;
+      }
+      case 'forgetFormer':
+        this.milestones = { ...this.milestones, untrustingAt: this.milestones.untrustingAt ?? this.time() };
+        this.forgetAll(FORMER.kid);
+        break;
       case 'retire':
         this.milestones = { ...this.milestones, untrustedAt: this.time() };
         this.staged = null;
@@ -262,6 +288,34 @@ export class SimulatedCluster {
         break;
       default:
     }
+  }
+
+  /** A platform has every API server trust the key, and then sign with it. */
+  private switchAll(kid: string): void {
+    for (const node of this.nodes.values()) {
+      node.trusted = [...new Set([...node.trusted, kid])];
+      node.signer = kid;
+      node.controllerManager = kid;
+    }
+  }
+
+  private forgetAll(kid: string): void {
+    for (const node of this.nodes.values()) node.trusted = node.trusted.filter((trusted) => trusted !== kid);
+  }
+
+  private publishNow(waits: ReturnType<SimulatedCluster['waitsOfRun']>): void {
+    this.publish([...this.jwks, FORMER.kid, NEXT.kid]);
+    this.milestones = { ...this.milestones, publishedAt: this.milestones.publishedAt ?? this.time() };
+    waits.relyingParties = Date.parse(this.milestones.publishedAt ?? '') + this.plan.waits.relyingParties.ms;
+  }
+
+  /** True where the new key cannot be public before it signs: what relying parties refuse until then is no defect of the plan. */
+  private get publishesLate(): boolean {
+    return !this.plan.steps.some(({ action }) => action.type === 'publishKey');
+  }
+
+  private get hasDrain(): boolean {
+    return this.plan.steps.some(({ action }) => action.type === 'wait' && action.wait === 'drain');
   }
 
   /** Some API server, of which kubelet knows one. */
@@ -305,8 +359,13 @@ export class SimulatedCluster {
 
   private assertNobodyIsHarmed(): void {
     const { relyingParties, drain } = this.plan.waits;
-    const used = [...this.lastMintedMs].filter(([, atMs]) => this.nowMs < atMs + drain.totalMs).map(([kid]) => kid);
-    const cached = this.outdated.filter(({ untilMs }) => this.nowMs < untilMs + relyingParties.ms);
+    const isTheirs = (kid: string) => this.hasDrain || kid !== FORMER.kid;
+    const used = [...this.lastMintedMs]
+      .filter(([kid, atMs]) => this.nowMs < atMs + drain.totalMs && isTheirs(kid))
+      .map(([kid]) => kid);
+    const cached = this.outdated.filter(
+      ({ untilMs }) => !this.publishesLate && this.nowMs < untilMs + relyingParties.ms,
+    );
     for (const kid of used) {
       for (const [name, { trusted }] of this.nodes) {
         if (!trusted.includes(kid)) throw new Harm(`invariant 1: ${name} rejects a token of ${kid} that is in use`);

@@ -12,7 +12,7 @@ import type { AuditRecord } from '../../src/rotation/audit.ts';
 import type { Notification } from '../../src/rotation/notification.ts';
 import type { Action, Plan } from '../../src/rotation/plan.ts';
 import type { ProbeCounts } from '../../src/rotation/probe-counts.ts';
-import { stepsDoneBefore } from '../../src/rotation/take-up.ts';
+import { canStillRollBack, stepsDoneBefore } from '../../src/rotation/take-up.ts';
 import { DEFAULT_LIFETIMES, drainOf, FORMER, NEXT, planOf } from '../rotation/observed-cluster.ts';
 import { SimulatedCluster, Stopped } from '../rotation/simulated-cluster.ts';
 
@@ -88,6 +88,12 @@ export class SimulatedWorld {
       },
       stageKey: step('stageKey'),
       discardKey: step('discardKey'),
+      recordRotation: step('recordRotation'),
+      beginRotation: step('beginRotation'),
+      followRotation: step('followRotation'),
+      takeBackRotation: step('takeBackRotation'),
+      forgetNext: step('forgetNext'),
+      forgetFormer: step('forgetFormer'),
       backUp: step('backUp'),
       removeBackUp: step('removeBackUp'),
       publishKey: step('publishKey'),
@@ -137,7 +143,7 @@ export class SimulatedWorld {
       next: takenUp ? NEXT : null,
       publishedAt: milestones.publishedAt ?? null,
       verifiedAt: milestones.verifiedAt ?? null,
-      canRollBack: milestones.untrustingAt === undefined,
+      canRollBack: canStillRollBack(this.plan, milestones),
       startedBy: 'a test',
       warnings: ['a warning'],
       // The time-skipping server knows no search attributes.
@@ -170,12 +176,14 @@ export class SimulatedWorld {
     }
     this.done.push(call);
     const podTokenSince = type === 'verifyWithPod' ? cluster.podTokenSince() : null;
+    const { publishedAt } = cluster.milestones;
     const at = { publishKey: cluster.milestones.publishedAt, verify: cluster.milestones.verifiedAt }[type as 'verify'];
     return {
       changed: true,
       proof: `${call} was seen`,
       at: at ?? new Date(cluster.nowMs).toISOString(),
-      ...(type === 'stageKey' ? { next: NEXT } : {}),
+      ...(type === 'stageKey' || type === 'followRotation' ? { next: NEXT } : {}),
+      ...(type === 'followRotation' && publishedAt !== undefined ? { publishedAt, publicationGapMs: 4200 } : {}),
       ...(podTokenSince === null ? {} : { podTokenSince }),
       ...(['trust', 'sign', 'untrust'].includes(type) ? { restartMs: 1234 } : {}),
     };

@@ -5,8 +5,8 @@ import type { SigningKey } from '../../keys/signing-key.ts';
 import type { NodeFiles } from '../../nodes/port.ts';
 import type { KeyRef, PublicKey } from '../../rotation/key.ts';
 import type { ApiServerObservation, ControlPlaneObservation, NodeLayout } from '../../rotation/observation.ts';
-import type { Capabilities } from '../../rotation/capabilities.ts';
-import type { FileDiff, NodeChange, Platform, StepControl } from '../port.ts';
+import type { StagedCapabilities } from '../../rotation/capabilities.ts';
+import type { FileDiff, NodeChange, StagedPlatform, StepControl } from '../port.ts';
 import { backUp, removeBackUp } from './back-up.ts';
 import { changeManifest } from './change-manifest.ts';
 import type { Timing } from './change-manifest.ts';
@@ -48,8 +48,8 @@ export interface StaticPodOptions {
   readonly clock?: Clock;
 }
 
-export class StaticPodPlatform implements Platform {
-  readonly capabilities: Capabilities;
+export class StaticPodPlatform implements StagedPlatform {
+  readonly capabilities: StagedCapabilities;
   readonly #nodes: ReadonlyMap<string, ControlPlaneNode>;
   readonly #timing: Timing;
 

@@ -9,6 +9,7 @@ import { applyManifest } from '../../../src/demo/control-plane/apply-manifest.ts
 import { loadKubeConfig } from '../../../src/api-servers/kube-config.ts';
 import type { KubeletBed } from '../../../src/demo/kubelet/kubelet-bed.ts';
 import type { NodeFiles } from '../../../src/nodes/port.ts';
+import { isManaged, type StagedPlatform } from '../../../src/platforms/port.ts';
 import { parsePrivateKey } from '../../../src/keys/pem.ts';
 import { composeCluster } from '../../../src/worker/compose-cluster.ts';
 import { composeNodes } from '../../../src/worker/compose-nodes.ts';
@@ -181,7 +182,7 @@ describeOnKubelet('nodes with real kubelets', () => {
       const manifest = path.join(bed.nodes[1]!.manifestsDirectory, 'kube-apiserver.yaml');
       const before = await readFile(manifest, 'utf8');
       const broken = { ...ecKeyPair(), publicPem: '-----BEGIN PUBLIC KEY-----\nAAAA\n-----END PUBLIC KEY-----\n' };
-      await expect(adapters.platform.trust(layout, broken, freely())).rejects.toMatchObject({
+      await expect(stagedOf(adapters).trust(layout, broken, freely())).rejects.toMatchObject({
         code: 'MANIFEST_REFUSED',
         details: { node: 'node-2', manifestBack: true, runsAgain: true },
       });
@@ -189,7 +190,7 @@ describeOnKubelet('nodes with real kubelets', () => {
       expect(await ready(adapters)).toEqual([true, true, true]);
       const log = await agentLog('node-2');
       expect(log).toContain('put /etc/kubernetes/manifests/kube-apiserver.yaml back');
-      await adapters.platform.distrust(layout, broken, freely());
+      await stagedOf(adapters).distrust(layout, broken, freely());
       expect(await readFile(manifest, 'utf8')).toBe(before);
       expect(await shellOn('node-2', 'ls -A /etc/kubernetes')).not.toContain('keyturn');
     });
@@ -202,12 +203,12 @@ describeOnKubelet('nodes with real kubelets', () => {
       const next = ecKeyPair();
       const tree = () => shellOn('node-3', 'cd /etc/kubernetes && find . -type f | sort | xargs sha256sum');
       const before = await tree();
-      await adapters.platform.backUp(layout, 'real-1');
-      expect(await adapters.platform.trust(layout, next, freely())).toMatchObject({ changed: true });
-      expect(await adapters.platform.sign(layout, next, freely())).toMatchObject({ changed: true });
-      await adapters.platform.signWithFormer(layout, former, next, freely());
-      await adapters.platform.distrust(layout, next, freely());
-      await adapters.platform.removeBackUp(layout, 'real-1');
+      await stagedOf(adapters).backUp(layout, 'real-1');
+      expect(await stagedOf(adapters).trust(layout, next, freely())).toMatchObject({ changed: true });
+      expect(await stagedOf(adapters).sign(layout, next, freely())).toMatchObject({ changed: true });
+      await stagedOf(adapters).signWithFormer(layout, former, next, freely());
+      await stagedOf(adapters).distrust(layout, next, freely());
+      await stagedOf(adapters).removeBackUp(layout, 'real-1');
       expect(await tree()).toBe(before);
       await adapters.nodeAgents!.release();
       await expect.poll(async () => (await agentPods()).length, { timeout: 30_000 }).toBe(0);
@@ -240,4 +241,9 @@ function configOf(bed: KubeletBed): string {
       cluster('shells', { access: 'ssh', ssh: { configFile: bed.ssh.configFile } }),
     ],
   });
+}
+
+function stagedOf({ platform }: ClusterAdapters): StagedPlatform {
+  if (isManaged(platform)) throw new Error('a static-pod platform is staged');
+  return platform;
 }
