@@ -2,18 +2,20 @@
 import { KeyturnError } from '../../errors.ts';
 import { lastOperationInWords, poolsUpdatedByHand, titleOf, type Shoot } from './shoot.ts';
 
-/** HTTP status of what admission finds wrong with an object. */
-const INVALID = 422;
-
-/** What admission refuses is no trouble of the API server's. */
+/** What admission refuses is no trouble of the API server's: 422 for what is wrong with the object, 403 for what must not be (or a missing right). */
 export function refusedByGardener(error: unknown, subject: string, operation: string): unknown {
-  if (!(error instanceof KeyturnError) || error.details['status'] !== INVALID) return error;
-  const { said } = error.details;
-  return new KeyturnError(
-    'PLATFORM_FAILED',
-    `Gardener refuses ${operation} of ${subject}: ${typeof said === 'string' && said !== '' ? said : error.message}`,
-    { subject, remedy: 'Mend what it names, then try again', cause: error },
-  );
+  if (!(error instanceof KeyturnError)) return error;
+  const { status, said } = error.details;
+  if (status !== 422 && status !== 403) return error;
+  const words = typeof said === 'string' && said !== '' ? said : error.message;
+  const options = { subject, cause: error, details: error.details };
+  const problem = `Gardener refuses ${operation} of ${subject}: ${words}`;
+  return status === 422
+    ? new KeyturnError('PLATFORM_FAILED', problem, { ...options, remedy: 'Mend what it names, then try again' })
+    : new KeyturnError('API_SERVER_FORBIDDEN', problem, {
+        ...options,
+        remedy: 'Mend what it names; where it names a right that is missing, apply deploy/rbac-gardener.yaml',
+      });
 }
 
 export function lastOperationFailed(shoot: Shoot): KeyturnError {

@@ -35,7 +35,7 @@ export class SigningKeyRotation {
     this.#options = options;
   }
 
-  /** @throws GKECTL_FAILED */
+  /** @throws PLATFORM_FAILED */
   async ask(signal: AbortSignal): Promise<Saying> {
     const { gkectl, answerTimeoutMs } = this.#options;
     const output = await runGkectl(gkectl, 'status', { timeoutMs: answerTimeoutMs, signal });
@@ -44,19 +44,19 @@ export class SigningKeyRotation {
     return { verdict: judgeRotationState(state), words: `gkectl says: ${state.words}` };
   }
 
-  /** Why none may be started now; empty where nothing speaks against it. @throws GKECTL_FAILED */
+  /** Why none may be started now; empty where nothing speaks against it. @throws PLATFORM_FAILED */
   async findProblems(signal: AbortSignal): Promise<readonly Problem[]> {
     const { verdict, words } = await this.ask(signal);
     if (verdict === 'completed' || verdict === 'none') return [];
     const why =
       verdict === 'running' ? 'A rotation is under way' : 'The last rotation is in a state that Keyturn does not know';
     const message = `${why}; ${words}. Wait until it has completed, then start again.`;
-    return [{ code: 'GKECTL_BUSY', subject: this.#options.gkectl.userClusterConfig, message }];
+    return [{ code: 'PREFLIGHT_REFUSED', subject: this.#options.gkectl.userClusterConfig, message }];
   }
 
   /**
    * Starts the rotation, unless it is under way or tokens have another key already. A rotation that gkectl has begun goes on without us.
-   * @throws GKECTL_FAILED where gkectl refuses, e.g. because a certificate authority is being rotated or the cluster updated
+   * @throws PLATFORM_FAILED where gkectl refuses, e.g. because a certificate authority is being rotated or the cluster updated
    */
   async begin(former: Kid, signal: AbortSignal): Promise<Advance> {
     const { verdict, words } = await this.ask(signal);

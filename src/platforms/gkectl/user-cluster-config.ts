@@ -14,7 +14,7 @@ const shape = z.object({
 
 /** Why the signing key of this cluster cannot be rotated by gkectl; empty where nothing speaks against it. */
 export function findConfigProblems(file: string, text: string): readonly Problem[] {
-  const problem = (message: string): readonly Problem[] => [{ code: 'GKECTL_UNSUPPORTED', subject: file, message }];
+  const problem = (message: string): readonly Problem[] => [{ code: 'PREFLIGHT_REFUSED', subject: file, message }];
   let content: unknown;
   try {
     content = parse(text);
