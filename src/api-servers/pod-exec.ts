@@ -115,6 +115,8 @@ function converse(socket: WebSocket, server: string, call: ApiCall, run: PodComm
       const exitCode = exitCodeOf(content.toString('utf8'));
       if (typeof exitCode === 'string') return fail(exitCode);
       const whole = Buffer.concat(output[CHANNEL.stdout]);
+      // It may be a secret: of the copies one is left, which is the caller's.
+      for (const chunk of output[CHANNEL.stdout]) chunk.fill(0);
       const stderr = Buffer.concat(output[CHANNEL.stderr]).toString('utf8');
       resolve({ exitCode, output: whole, stdout: whole.toString('utf8'), stderr });
     });
@@ -125,7 +127,9 @@ function converse(socket: WebSocket, server: string, call: ApiCall, run: PodComm
 async function sendInput(socket: WebSocket, input: Buffer): Promise<void> {
   for (let sent = 0; sent < input.length && socket.readyState === WebSocket.OPEN; sent += STDIN_CHUNK_BYTES) {
     const chunk = input.subarray(sent, sent + STDIN_CHUNK_BYTES);
-    await new Promise((resolve) => socket.send(Buffer.concat([Buffer.of(CHANNEL.stdin), chunk]), resolve));
+    const message = Buffer.concat([Buffer.of(CHANNEL.stdin), chunk]);
+    await new Promise((resolve) => socket.send(message, resolve));
+    message.fill(0);
   }
 }
 

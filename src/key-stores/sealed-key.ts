@@ -24,10 +24,15 @@ const DATA_KEY_BYTES = 32;
 /** @throws as `KeyWrapper.wrap` */
 export async function sealKey(key: SigningKey, cluster: string, wrapper: KeyWrapper): Promise<SealedKey> {
   const dataKey = randomBytes(DATA_KEY_BYTES);
-  const wrapped = await wrapper.wrap(dataKey);
-  const header = { alg: 'dir', enc: 'A256GCM', typ: TYPE, cluster };
-  const jwe = await new CompactEncrypt(Buffer.from(key.privatePem)).setProtectedHeader(header).encrypt(dataKey);
-  return { jwe, dataKey: wrapped };
+  const content = Buffer.from(key.privatePem);
+  try {
+    const wrapped = await wrapper.wrap(dataKey);
+    const header = { alg: 'dir', enc: 'A256GCM', typ: TYPE, cluster };
+    return { jwe: await new CompactEncrypt(content).setProtectedHeader(header).encrypt(dataKey), dataKey: wrapped };
+  } finally {
+    dataKey.fill(0);
+    content.fill(0);
+  }
 }
 
 /**
@@ -43,12 +48,15 @@ export async function unsealKey(
   const named = clusterNamedIn(jwe);
   if (named === undefined) throw damaged(subject);
   if (named !== cluster) throw ofAnotherCluster(subject);
-  const opened = await compactDecrypt(jwe, await wrapper.unwrap(dataKey, subject), {
-    keyManagementAlgorithms: ['dir'],
-    contentEncryptionAlgorithms: ['A256GCM'],
-  }).catch(() => undefined);
+  const key = await wrapper.unwrap(dataKey, subject);
+  const algorithms = { keyManagementAlgorithms: ['dir'], contentEncryptionAlgorithms: ['A256GCM'] };
+  const opened = await compactDecrypt(jwe, key, algorithms)
+    .catch(() => undefined)
+    .finally(() => key.fill(0));
   if (opened === undefined) throw damaged(subject);
-  return parsePrivateKey(new TextDecoder().decode(opened.plaintext), subject);
+  const text = new TextDecoder().decode(opened.plaintext);
+  opened.plaintext.fill(0);
+  return parsePrivateKey(text, subject);
 }
 
 /**

@@ -23,14 +23,17 @@ export class SuppliedKey implements KeyWrapper {
   async wrap(dataKey: Uint8Array): Promise<WrappedKey> {
     const { id, bytes } = await readWrappingKey(this.#source);
     const header = { alg: 'dir', enc: 'A256GCM', typ: TYPE, kid: id } as const;
-    return { wrappingKeyId: id, wrapped: await new CompactEncrypt(dataKey).setProtectedHeader(header).encrypt(bytes) };
+    const encrypted = new CompactEncrypt(dataKey).setProtectedHeader(header).encrypt(bytes);
+    return { wrappingKeyId: id, wrapped: await encrypted.finally(() => bytes.fill(0)) };
   }
 
   async unwrap({ wrappingKeyId, wrapped }: WrappedKey, subject: string): Promise<Uint8Array> {
     const { id, bytes } = await readWrappingKey(this.#source);
     if (wrappingKeyId !== id) throw wrappedByAnother(subject, wrappingKeyId, id);
     const algorithms = { keyManagementAlgorithms: ['dir'], contentEncryptionAlgorithms: ['A256GCM'] };
-    const opened = await compactDecrypt(wrapped, bytes, algorithms).catch(() => undefined);
+    const opened = await compactDecrypt(wrapped, bytes, algorithms)
+      .catch(() => undefined)
+      .finally(() => bytes.fill(0));
     if (opened?.protectedHeader.typ !== TYPE) throw damaged(subject);
     return opened.plaintext;
   }

@@ -63,12 +63,14 @@ async function renameFrom(
 }
 
 async function writeDurably(path: string, content: string, { mode, uid, gid }: WriteOptions): Promise<void> {
-  const handle = await open(path, constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL, mode);
+  // For nobody else at first: who opens it while it still has our group could read on when the content is there.
+  const handle = await open(path, constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL, 0o600);
   try {
     const made = await handle.stat();
     // Only where it differs: an ordinary user may not give files away, and has no need to.
-    if (made.uid !== uid || made.gid !== gid) await handle.chown(uid, gid);
-    await handle.chmod(mode); // the umask may have taken bits away, chown too
+    if (made.gid !== gid) await handle.chown(made.uid, gid);
+    await handle.chmod(mode);
+    if (made.uid !== uid) await handle.chown(uid, gid);
     await handle.writeFile(content);
     await handle.sync();
   } finally {

@@ -86,14 +86,18 @@ async function readLocal(path: string): Promise<NodeFile> {
   try {
     const stats = await handle.stat();
     const bytes = await handle.readFile();
-    return {
-      content: decodeContent(bytes),
-      mode: stats.mode & 0o7777,
-      uid: stats.uid,
-      gid: stats.gid,
-      modifiedAtMs: stats.mtimeMs,
-      sha256: sha256Of(bytes),
-    };
+    try {
+      return {
+        content: decodeContent(bytes),
+        mode: stats.mode & 0o7777,
+        uid: stats.uid,
+        gid: stats.gid,
+        modifiedAtMs: stats.mtimeMs,
+        sha256: sha256Of(bytes),
+      };
+    } finally {
+      bytes.fill(0);
+    }
   } finally {
     await handle.close();
   }

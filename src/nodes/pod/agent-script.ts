@@ -29,7 +29,7 @@ put_back() (
   lock=
   trap 'rm -f -- "$temporary"; ! holds_lock "$token" || rm -f -- "$lock"' EXIT
   cat "$1/content" >"$temporary" || exit 1
-  give_away "$temporary" "$(stat -c %a "$1/content")" "$(stat -c %u:%g "$1/content")"
+  give_away "$temporary" $(stat -c '%a %u %g' "$1/content")
   sync_of "$temporary"
   take_lock "$token"
   [ "$(sum_of "$target" 2>/dev/null)" = "$expected" ] || exit 0

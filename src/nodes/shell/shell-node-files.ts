@@ -30,7 +30,11 @@ export class ShellNodeFiles implements NodeFiles {
       const file = parseReadAnswer(answer.stdout);
       if (file?.sha256 !== sha256Of(file?.bytes ?? '')) continue;
       const { bytes, ...facts } = file;
-      return { ...facts, content: this.#decode(bytes, path) };
+      try {
+        return { ...facts, content: this.#decode(bytes, path) };
+      } finally {
+        answer.stdout.fill(0);
+      }
     }
     throw fileChanged(`${this.node}:${path}`);
   }
@@ -42,7 +46,9 @@ export class ShellNodeFiles implements NodeFiles {
     const expected = expectedSha256 === undefined ? 'any' : (expectedSha256 ?? 'absent');
     const stdin = Buffer.concat([Buffer.from(`${sha256Of(bytes)} ${expected} ${bytes.length}\n`), bytes]);
     const args = [path, stagingDirectory, mode.toString(8), String(uid), String(gid), randomUUID()];
-    const answer = await runScript(this.#shell, `${PLACE}${WRITE}`, args, stdin);
+    const answer = await runScript(this.#shell, `${PLACE}${WRITE}`, args, stdin).finally(() => {
+      for (const copy of [bytes, stdin]) copy.fill(0);
+    });
     if (answer.exitCode !== 0) throw explainExit(answer, this.#shell, path);
   }
 

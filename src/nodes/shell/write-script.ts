@@ -10,14 +10,15 @@ const LOCK_TRIES = 50;
  * Functions that bring a complete temporary file into place, for scripts that begin with the prelude.
  * `choose_workshop TARGET STAGING` sets `directory`, `name` and `workshop`: the folder for the temporary file. A rename works within one
  * mount only, and `mv` would copy between two: then, or without STAGING, it is the target's own folder.
- * `give_away FILE MODE UID:GID`: the mode first, for which another's file would take CAP_FOWNER; the owner only where it differs, so that an
- * ordinary user can write what is its own.
+ * `give_away FILE MODE UID GID`: the group before the mode, so that at no moment another group may read; the mode before the owner, for which
+ * another's file would take CAP_FOWNER; group and owner only where they differ, so that an ordinary user can write what is its own.
  */
 export const PLACE = String.raw`
 place_of() { stat -c %d -- "$1" && grep '^mnt_id:' /proc/self/fdinfo/4 4<"$1"; }
 give_away() {
+  [ "$(stat -c %g -- "$1")" = "$4" ] || chown -- ":$4" "$1" || exit 1
   chmod -- "$2" "$1" || exit 1
-  [ "$(stat -c %u:%g -- "$1")" = "$3" ] || chown -- "$3" "$1" || exit 1
+  [ "$(stat -c %u -- "$1")" = "$3" ] || chown -- "$3" "$1" || exit 1
 }
 sync_of() { sync -- "$1" 2>/dev/null || sync; }
 choose_workshop() {
@@ -63,7 +64,7 @@ trap 'exit 1' HUP INT PIPE TERM
 set -C
 exec 8>"$temporary" || exit 1
 set +C
-give_away "$temporary" "$3" "$4:$5"
+give_away "$temporary" "$3" "$4" "$5"
 head -c "$length" | cat >&8 || exit 1
 exec 8>&-
 if [ "$(sum_of "$temporary")" != "$sum" ]; then

@@ -64,6 +64,7 @@ export class SshShell implements NodeShell {
             stdout: Buffer.concat(stdout),
             stderr: Buffer.concat(stderr).toString('utf8'),
           });
+          for (const chunk of stdout) chunk.fill(0);
         }
       });
     });
