@@ -1,11 +1,11 @@
 // How each configured node is reached, with the defaults of its platform, and what speaks against it.
 import { posix } from 'node:path';
 import { findRepeated } from './repeated.ts';
-import type { ClusterConfig, NodeConfig } from './schema.ts';
+import type { NodeConfig, StaticPodCluster } from './schema.ts';
 
 export type NodeAccess = NonNullable<NodeConfig['access']>;
 
-export function accessOf({ platform }: ClusterConfig, node: NodeConfig): NodeAccess {
+export function accessOf({ platform }: StaticPodCluster, node: NodeConfig): NodeAccess {
   return node.access ?? platform.access;
 }
 
@@ -17,7 +17,7 @@ export interface SshSettings {
   readonly sudo: boolean;
 }
 
-export function sshSettingsOf({ platform }: ClusterConfig, { name, ssh }: NodeConfig): SshSettings {
+export function sshSettingsOf({ platform }: StaticPodCluster, { name, ssh }: NodeConfig): SshSettings {
   const { host = name, ...own } = ssh ?? {};
   const merged = { ...platform.ssh, ...own };
   const { user, port, configFile } = merged;
@@ -31,7 +31,7 @@ export function sshSettingsOf({ platform }: ClusterConfig, { name, ssh }: NodeCo
 }
 
 /** One machine under two names would leave another API server without the new key. undefined where nothing is wrong. */
-export function findNodeProblem(cluster: ClusterConfig): string | undefined {
+export function findNodeProblem(cluster: StaticPodCluster): string | undefined {
   const { name, platform } = cluster;
   const by = (kind: NodeAccess) => platform.nodes.filter((node) => accessOf(cluster, node) === kind);
   const twice = findRepeated(platform.nodes.map((node) => node.name));
@@ -50,7 +50,7 @@ export function findNodeProblem(cluster: ClusterConfig): string | undefined {
 }
 
 /** The manifests are replaced by way of the folder above theirs, where kubelet does not look. */
-function findPodProblem({ name, platform }: ClusterConfig, nodes: readonly NodeConfig[]): string | undefined {
+function findPodProblem({ name, platform }: StaticPodCluster, nodes: readonly NodeConfig[]): string | undefined {
   const [first] = nodes;
   if (first === undefined) return undefined;
   if (platform.pod === undefined) {

@@ -1,7 +1,10 @@
 // The shape of keyturn.yaml. The published JSON Schema is made from this.
 import { z } from 'zod';
+import { clusterAccess } from './cluster-access-schema.ts';
 import { duration, gates, name, secretSource } from './fields.ts';
 import { keyStore } from './key-store-schema.ts';
+import { gardener, gkectl } from './managed-platform-schema.ts';
+import { platformPublisher } from './platform-publisher-schema.ts';
 import { access, nodeSsh, platformSsh, podAccess } from './node-access-schema.ts';
 import { titleOf } from '../rotation/workload.ts';
 import { legacyTokens } from './legacy-token-schema.ts';
@@ -29,10 +32,7 @@ const node = z.strictObject({
 
 const staticPod = z.strictObject({
   type: z.literal('static-pod'),
-  kubeconfig: z.string().describe('Path of the kubeconfig with which Keyturn works; its rights: deploy/rbac.yaml'),
-  context: z.string().optional().describe('Context in it; default: the current one'),
-  namespace: name.default('keyturn').describe('Where the Lease and the probe ServiceAccount live'),
-  probeServiceAccount: name.default('keyturn-probe').describe('ServiceAccount without rights whose tokens are tried'),
+  ...clusterAccess.shape,
   access: access.default('local').describe('How files of the nodes are reached'),
   ssh: platformSsh.prefault({}).describe('For nodes with access ssh'),
   pod: podAccess.optional().describe('For nodes with access pod, which need it'),
@@ -115,7 +115,7 @@ const policies = z.strictObject({
 
 const cluster = z.strictObject({
   name,
-  platform: z.discriminatedUnion('type', [staticPod]),
+  platform: z.discriminatedUnion('type', [staticPod, gardener, gkectl]),
   issuer: z.url().describe('Issuer of the ServiceAccount tokens; its JWKS is public'),
   allowInsecureIssuer: z
     .boolean()
@@ -127,8 +127,8 @@ const cluster = z.strictObject({
     .array(z.enum(['azure', 'aws', 'google']))
     .default([])
     .describe('Who must accept the algorithm of the new key'),
-  publisher: z.discriminatedUnion('type', [azureBlob]),
-  keyStore,
+  publisher: z.discriminatedUnion('type', [azureBlob, platformPublisher]),
+  keyStore: keyStore.default({ type: 'platform' }).describe('Default: none, where the platform makes the key'),
   policies: policies.prefault({}),
   verification: verification.prefault({}),
 });
@@ -188,4 +188,11 @@ export const configSchema = z.strictObject({
 
 export type Config = z.output<typeof configSchema>;
 export type ClusterConfig = Config['clusters'][number];
-export type NodeConfig = ClusterConfig['platform']['nodes'][number];
+export type StaticPodConfig = z.output<typeof staticPod>;
+/** A cluster whose nodes Keyturn changes. */
+export type StaticPodCluster = ClusterConfig & { readonly platform: StaticPodConfig };
+export type NodeConfig = StaticPodConfig['nodes'][number];
+
+export function isStaticPod(cluster: ClusterConfig): cluster is StaticPodCluster {
+  return cluster.platform.type === 'static-pod';
+}

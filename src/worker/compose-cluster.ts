@@ -1,10 +1,8 @@
 // The composition root of one cluster: the only place that picks adapters by what keyturn.yaml says.
 import path from 'node:path';
-import type { AuditLog, ClusterAdapters, ClusterPolicies, PublicIssuer } from '../activities/cluster-adapters.ts';
+import type { ClusterAdapters, ClusterPolicies, PublicIssuer } from '../activities/cluster-adapters.ts';
 import { FormerTokens } from '../activities/former-tokens.ts';
-import { KubeApiServer } from '../api-servers/api-server.ts';
 import { KubeCluster } from '../api-servers/cluster.ts';
-import { createComponentProbe } from '../api-servers/component-probe.ts';
 import { KubeClient } from '../api-servers/kube-client.ts';
 import { loadKubeConfig } from '../api-servers/kube-config.ts';
 import { KubeLegacySecrets } from '../api-servers/legacy-secrets.ts';
@@ -12,14 +10,14 @@ import { readStaleTokenCount } from '../api-servers/stale-tokens.ts';
 import { restartWorkload } from '../api-servers/workload-restart.ts';
 import { LeaseLock } from '../cluster-lock/lease.ts';
 import type { LoadedConfig } from '../config/load.ts';
-import type { ClusterConfig, NodeConfig } from '../config/schema.ts';
-import { StaticPodPlatform } from '../platforms/static-pod/static-pod.ts';
+import type { ClusterConfig } from '../config/schema.ts';
 import { AzureBlobPublisher, type AzureCredentials } from '../publishers/azure-blob.ts';
+import { PlatformPublisher } from '../publishers/platform.ts';
 import type { JwksPublisher } from '../publishers/port.ts';
 import { createTrustingFetch } from '../publishers/trusting-fetch.ts';
 import type { DrainPolicy } from '../rotation/drain.ts';
 import { composeKeyStore, newKeyAlgOf } from './compose-key-store.ts';
-import { composeNodes } from './compose-nodes.ts';
+import { composePlatform } from './compose-platform.ts';
 import { composeProbePods } from './compose-probe-pods.ts';
 import { rulesOf } from '../rotation/legacy-tokens.ts';
 import { readSecret, readTextFile } from './read-secret.ts';
@@ -38,19 +36,8 @@ export async function composeCluster(
   const { platform } = cluster;
   const kubeConfig = await loadKubeConfig(resolve(platform.kubeconfig), platform.context);
   const client = new KubeClient(kubeConfig);
-  const probe = { namespace: platform.namespace, name: platform.probeServiceAccount };
-  const composed = await composeNodes(cluster, kubeConfig, resolve, access);
-  const nodes = composed.nodes.map(({ config: node, files, manifestsDirectory, url }) => {
-    const apiServer = new KubeApiServer({ node: node.name, client: client.at(url), probe });
-    return { name: node.name, files, apiServer, manifestsDirectory, url, ...controllerManagerOf(node) };
-  });
-
-  function controllerManagerOf({ controllerManager }: NodeConfig) {
-    return controllerManager === undefined
-      ? {}
-      : { controllerManager: createComponentProbe(kubeConfig, controllerManager) };
-  }
-
+  const lock = new LeaseLock({ client, namespace: platform.namespace, cluster: cluster.name });
+  const composed = await composePlatform(cluster, { kubeConfig, resolve, access, lock });
   const ca = cluster.issuerCaFile === undefined ? undefined : await readTextFile(resolve(cluster.issuerCaFile));
   return {
     name: cluster.name,
@@ -58,13 +45,9 @@ export async function composeCluster(
     audience: cluster.audience,
     relyingParties: cluster.relyingParties,
     policies: policiesOf(cluster),
-    platform: new StaticPodPlatform({
-      nodes,
-      nodeAgents: composed.agents !== null,
-      readyTimeoutMs: cluster.policies.readyTimeout,
-    }),
-    nodeAgents: composed.agents,
-    apiServers: nodes.map(({ apiServer }) => apiServer),
+    platform: composed.platform,
+    nodeAgents: composed.nodeAgents,
+    apiServers: composed.apiServers,
     reads: new KubeCluster({
       client,
       namespace: platform.namespace,
@@ -73,11 +56,12 @@ export async function composeCluster(
     }),
     legacySecrets: new KubeLegacySecrets({ client }),
     slowClients: {
-      staleTokenCounts: () => Promise.all(nodes.map(({ name, url }) => readStaleTokenCount(name, client.at(url)))),
-      auditLogs: auditLogsOf(platform.nodes, nodes),
+      staleTokenCounts: () =>
+        Promise.all(composed.apiServers.map(({ node, url }) => readStaleTokenCount(node, client.at(url)))),
+      auditLogs: composed.auditLogs,
       restart: (workload, options) => restartWorkload(client, workload, options),
     },
-    lock: new LeaseLock({ client, namespace: platform.namespace, cluster: cluster.name }),
+    lock,
     publisher: await createPublisher(cluster, ca, resolve),
     publicIssuer: publicIssuerOf(cluster, ca),
     keyStore: await composeKeyStore(config, cluster),
@@ -87,20 +71,10 @@ export async function composeCluster(
   };
 }
 
-function auditLogsOf(
-  configured: readonly NodeConfig[],
-  nodes: readonly Pick<AuditLog, 'files'>[],
-): readonly AuditLog[] {
-  return configured.flatMap(({ name, auditLog }, index) => {
-    const files = nodes[index]?.files;
-    return auditLog === undefined || files === undefined ? [] : [{ node: name, path: auditLog, files }];
-  });
-}
-
 function publicIssuerOf({ issuer, publisher }: ClusterConfig, ca: string | undefined): PublicIssuer {
   const base = issuer.replace(/\/$/, '');
   return {
-    jwksUrl: `${base}/${publisher.jwksPath}`,
+    jwksUrl: (publisher.type === 'platform' ? publisher.jwksUrl : undefined) ?? `${base}/${publisher.jwksPath}`,
     discoveryUrl: `${base}/${publisher.discoveryPath}`,
     fetch: createTrustingFetch(ca),
   };
@@ -111,6 +85,7 @@ async function createPublisher(
   ca: string | undefined,
   resolve: (file: string) => string,
 ): Promise<JwksPublisher> {
+  if (publisher.type === 'platform') return new PlatformPublisher();
   const { container: containerUrl, jwksPath, discoveryPath, cacheControl } = publisher;
   const credentials = await readCredentials(publisher.credentials, resolve);
   return new AzureBlobPublisher({
@@ -124,7 +99,7 @@ async function createPublisher(
 }
 
 async function readCredentials(
-  credentials: ClusterConfig['publisher']['credentials'],
+  credentials: Extract<ClusterConfig['publisher'], { type: 'azure-blob' }>['credentials'],
   resolve: (file: string) => string,
 ): Promise<AzureCredentials> {
   if ('identity' in credentials) return { identity: credentials.identity };

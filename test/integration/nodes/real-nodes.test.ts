@@ -5,6 +5,7 @@ import { fileURLToPath } from 'node:url';
 import { CoreV1Api, KubeConfig } from '@kubernetes/client-node';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { loadConfig } from '../../../src/config/load.ts';
+import { isStaticPod } from '../../../src/config/schema.ts';
 import { applyManifest } from '../../../src/demo/control-plane/apply-manifest.ts';
 import { loadKubeConfig } from '../../../src/api-servers/kube-config.ts';
 import type { KubeletBed } from '../../../src/demo/kubelet/kubelet-bed.ts';
@@ -40,7 +41,7 @@ describeOnKubelet('nodes with real kubelets', () => {
   /** `pods` and `shells`: the same cluster, reached in both ways. */
   async function compose(name: 'pods' | 'shells', access: 'read-write' | 'read-only' = 'read-write') {
     const config = await loadConfig(configFile);
-    const cluster = config.clusters.find((each) => each.name === name)!;
+    const cluster = config.clusters.filter(isStaticPod).find((each) => each.name === name)!;
     const kubeConfig = await loadKubeConfig(bed.keyturnKubeconfigPath);
     const { nodes, agents } = await composeNodes(cluster, kubeConfig, (file) => file, access);
     return {
