@@ -4,10 +4,10 @@ import { clusterAccess } from './cluster-access-schema.ts';
 import { duration, gates, name, secretSource } from './fields.ts';
 import { keyStore } from './key-store-schema.ts';
 import { gardener, gkectl } from './managed-platform-schema.ts';
-import { platformPublisher } from './platform-publisher-schema.ts';
 import { access, nodeSsh, platformSsh, podAccess } from './node-access-schema.ts';
 import { titleOf } from '../rotation/workload.ts';
 import { legacyTokens } from './legacy-token-schema.ts';
+import { publisher } from './publisher-schema.ts';
 import { schedules } from './schedule-schema.ts';
 import { verification } from './verification-schema.ts';
 
@@ -37,21 +37,6 @@ const staticPod = z.strictObject({
   ssh: platformSsh.prefault({}).describe('For nodes with access ssh'),
   pod: podAccess.optional().describe('For nodes with access pod, which need it'),
   nodes: z.array(node).min(1).describe('All control-plane nodes, in the order in which they are changed'),
-});
-
-const azureBlob = z.strictObject({
-  type: z.literal('azure-blob'),
-  container: z.url().describe('URL of the Blob container, e.g. https://ACCOUNT.blob.core.windows.net/oidc'),
-  credentials: z
-    .union([
-      z.strictObject({ connectionString: secretSource }),
-      z.strictObject({ sas: secretSource }),
-      z.strictObject({ identity: z.literal('default').describe('DefaultAzureCredential of @azure/identity') }),
-    ])
-    .default({ identity: 'default' }),
-  jwksPath: z.string().default('openid/v1/jwks'),
-  discoveryPath: z.string().default('.well-known/openid-configuration'),
-  cacheControl: z.string().default('public, max-age=300').describe('Cache-Control of the published documents'),
 });
 
 const drain = z.discriminatedUnion('policy', [
@@ -127,7 +112,7 @@ const cluster = z.strictObject({
     .array(z.enum(['azure', 'aws', 'google']))
     .default([])
     .describe('Who must accept the algorithm of the new key'),
-  publisher: z.discriminatedUnion('type', [azureBlob, platformPublisher]),
+  publisher,
   keyStore: keyStore.default({ type: 'platform' }).describe('Default: none, where the platform makes the key'),
   policies: policies.prefault({}),
   verification: verification.prefault({}),
@@ -193,6 +178,6 @@ export type StaticPodConfig = z.output<typeof staticPod>;
 export type StaticPodCluster = ClusterConfig & { readonly platform: StaticPodConfig };
 export type NodeConfig = StaticPodConfig['nodes'][number];
 
-export function isStaticPod(cluster: ClusterConfig): cluster is StaticPodCluster {
-  return cluster.platform.type === 'static-pod';
+export function isStaticPod(configured: ClusterConfig): configured is StaticPodCluster {
+  return configured.platform.type === 'static-pod';
 }

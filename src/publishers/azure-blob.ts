@@ -5,9 +5,9 @@ import type { TokenCredential } from '@azure/identity';
 import { BlobServiceClient, ContainerClient, StorageSharedKeyCredential } from '@azure/storage-blob';
 import type { BlockBlobClient, StoragePipelineOptions } from '@azure/storage-blob';
 import { KeyturnError } from '../errors.ts';
-import { MAX_JWKS_LENGTH } from '../jwks/jwks.ts';
 import { isBlobMissing, toPublisherError } from './azure-errors.ts';
 import type { IssuerDocument, JwksPublisher, Precondition, StoredDocument } from './port.ts';
+import { assertSize, CONTENT_TYPE, decodeUtf8, DEFAULT_CACHE_CONTROL, malformedContent } from './stored-content.ts';
 
 /** `identity`: a credential of @azure/identity, or `default` for its DefaultAzureCredential. */
 export type AzureCredentials =
@@ -50,9 +50,9 @@ export class AzureBlobPublisher implements JwksPublisher {
     try {
       const response = await blob.download(0, undefined, { abortSignal: timeout() });
       const { readableStreamBody: stream, etag, contentLength = 0 } = response;
-      if (contentLength > MAX_JWKS_LENGTH) throw malformed(`has ${contentLength} bytes`, this.#url(document));
+      assertSize(contentLength, this.#url(document));
       if (stream === undefined || etag === undefined)
-        throw malformed('came without content or ETag', this.#url(document));
+        throw malformedContent('came without content or ETag', this.#url(document));
       return { body: decodeUtf8(await buffer(stream), this.#url(document)), etag };
     } catch (error) {
       if (isBlobMissing(error)) return undefined;
@@ -70,8 +70,8 @@ export class AzureBlobPublisher implements JwksPublisher {
         conditions,
         metadata,
         blobHTTPHeaders: {
-          blobContentType: 'application/json',
-          blobCacheControl: this.#options.cacheControl ?? 'public, max-age=300',
+          blobContentType: CONTENT_TYPE,
+          blobCacheControl: this.#options.cacheControl ?? DEFAULT_CACHE_CONTROL,
         },
         abortSignal: timeout(),
       });
@@ -162,15 +162,6 @@ function assertContainerUrl({ containerUrl, credentials }: AzureBlobPublisherOpt
   if ('connectionString' in credentials) openConnectionString(credentials.connectionString, subject);
 }
 
-function decodeUtf8(bytes: Uint8Array, subject: string): string {
-  try {
-    // Nothing is replaced and no byte order mark dropped: what is written back must be what was there.
-    return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes);
-  } catch {
-    throw malformed('is not UTF-8', subject);
-  }
-}
-
 /** For all tries of one call. */
 function timeout(): AbortSignal {
   return AbortSignal.timeout(MAX_TRIES * TRY_TIMEOUT_MS + RETRY_DELAY_MS);
@@ -178,11 +169,4 @@ function timeout(): AbortSignal {
 
 function invalid(problem: string, remedy: string, subject: string): KeyturnError {
   return new KeyturnError('CONFIG_INVALID', problem, { subject, remedy });
-}
-
-function malformed(what: string, subject: string): KeyturnError {
-  return new KeyturnError('JWKS_MALFORMED', `${subject} ${what}`, {
-    subject,
-    remedy: 'Look at what is stored there, and replace it by a JSON document of at most 1 MiB, or remove it',
-  });
 }

@@ -1,24 +1,10 @@
 // Turns what the Azure SDK throws into Keyturn's errors, once, at the boundary.
 import { RestError } from '@azure/storage-blob';
 import { KeyturnError } from '../errors.ts';
-import type { ErrorCode } from '../errors.ts';
+import { CHANGED, mayPass, toKeyturnError } from './store-verdict.ts';
+import type { StoreVerdict } from './store-verdict.ts';
 
-interface Verdict {
-  readonly code: ErrorCode;
-  readonly problem: string;
-  readonly remedy: string;
-  readonly retryable: boolean;
-}
-
-/** The blob is not in the state that the precondition names, or another writer was quicker. */
-const CHANGED: Verdict = {
-  code: 'JWKS_CHANGED',
-  problem: 'was changed by another writer',
-  remedy: 'Read it again and apply the change to what is there now',
-  retryable: true,
-};
-
-const CONTAINER_MISSING: Verdict = {
+const CONTAINER_MISSING: StoreVerdict = {
   code: 'PUBLISHER_CONTAINER_MISSING',
   problem: 'lies in a container that does not exist',
   remedy: 'Create the container with public access for blobs, or correct `containerUrl`',
@@ -26,14 +12,14 @@ const CONTAINER_MISSING: Verdict = {
 };
 
 /** A lease ends or is broken: the same write may succeed later. */
-const LEASED: Verdict = {
+const LEASED: StoreVerdict = {
   code: 'PUBLISHER_ACCESS_DENIED',
   problem: 'is leased by another writer',
   remedy: 'Wait for the lease to end, or break it with `az storage blob lease break`',
   retryable: true,
 };
 
-const DENIED: Verdict = {
+const DENIED: StoreVerdict = {
   code: 'PUBLISHER_ACCESS_DENIED',
   problem: 'may not be accessed with these credentials',
   remedy:
@@ -41,21 +27,21 @@ const DENIED: Verdict = {
   retryable: false,
 };
 
-const UNREACHABLE: Verdict = {
+const UNREACHABLE: StoreVerdict = {
   code: 'PUBLISHER_UNREACHABLE',
   problem: 'cannot be reached',
   remedy: 'Check the network, the certificate authority and the state of the storage account; it is tried again',
   retryable: true,
 };
 
-const UNEXPECTED: Verdict = {
+const UNEXPECTED: StoreVerdict = {
   code: 'PUBLISHER_UNREACHABLE',
   problem: 'was answered for in an unexpected way',
   remedy: 'Check `containerUrl`; the storage account may not be one for blobs',
   retryable: false,
 };
 
-const BY_AZURE_CODE: Readonly<Record<string, Verdict>> = {
+const BY_AZURE_CODE: Readonly<Record<string, StoreVerdict>> = {
   ContainerNotFound: CONTAINER_MISSING,
   ContainerBeingDeleted: CONTAINER_MISSING,
   ContainerDisabled: CONTAINER_MISSING,
@@ -66,21 +52,11 @@ const BY_AZURE_CODE: Readonly<Record<string, Verdict>> = {
   InvalidAuthenticationInfo: DENIED,
 };
 
-/**
- * The SDK's error is not kept as cause: its request carries the SAS or the signature.
- *
- * @param subject URL of the blob, without credentials
- */
+/** @param subject URL of the blob, without credentials */
 export function toPublisherError(error: unknown, subject: string): KeyturnError {
   if (error instanceof KeyturnError) return error;
   const { status, azureCode, reason } = describe(error);
-  const { code, problem, remedy, retryable } = judge(error, status, azureCode);
-  return new KeyturnError(code, `${subject} ${problem} (${[status, reason].filter(Boolean).join(' ')})`, {
-    subject,
-    remedy,
-    retryable,
-    details: { status: status ?? null, reason },
-  });
+  return toKeyturnError(judge(error, status, azureCode), { status, reason }, subject);
 }
 
 /** True for the answer that there is no such blob, in a container that exists. */
@@ -89,7 +65,7 @@ export function isBlobMissing(error: unknown): boolean {
   return status === 404 && (azureCode === 'BlobNotFound' || azureCode === undefined);
 }
 
-function judge(error: unknown, status: number | undefined, azureCode: string | undefined): Verdict {
+function judge(error: unknown, status: number | undefined, azureCode: string | undefined): StoreVerdict {
   // Credentials of @azure/identity fail before anything is sent.
   if (error instanceof Error && /^(Aggregate)?(Authentication|CredentialUnavailable)/.test(error.name)) return DENIED;
   const known =
@@ -98,8 +74,7 @@ function judge(error: unknown, status: number | undefined, azureCode: string | u
   // Azure answers 412 and, to `If-None-Match: *`, 409; 404 where the blob that `If-Match` names is gone.
   if (status === 404 || status === 409 || status === 412) return CHANGED;
   if (status === 401 || status === 403) return DENIED;
-  if (status === undefined || status === 408 || status === 429 || status >= 500) return UNREACHABLE;
-  return UNEXPECTED;
+  return mayPass(status) ? UNREACHABLE : UNEXPECTED;
 }
 
 function describe(error: unknown) {

@@ -11,16 +11,14 @@ import { restartWorkload } from '../api-servers/workload-restart.ts';
 import { LeaseLock } from '../cluster-lock/lease.ts';
 import type { LoadedConfig } from '../config/load.ts';
 import type { ClusterConfig } from '../config/schema.ts';
-import { AzureBlobPublisher, type AzureCredentials } from '../publishers/azure-blob.ts';
-import { PlatformPublisher } from '../publishers/platform.ts';
-import type { JwksPublisher } from '../publishers/port.ts';
 import { createTrustingFetch } from '../publishers/trusting-fetch.ts';
 import type { DrainPolicy } from '../rotation/drain.ts';
 import { composeKeyStore, newKeyAlgOf } from './compose-key-store.ts';
 import { composePlatform } from './compose-platform.ts';
 import { composeProbePods } from './compose-probe-pods.ts';
+import { composePublisher } from './compose-publisher.ts';
 import { rulesOf } from '../rotation/legacy-tokens.ts';
-import { readSecret, readTextFile } from './read-secret.ts';
+import { readTextFile } from './read-secret.ts';
 
 /**
  * Makes everything with which one cluster is reached. Touches files of the worker; asks nodes, or the cluster, for addresses of API servers
@@ -62,7 +60,7 @@ export async function composeCluster(
       restart: (workload, options) => restartWorkload(client, workload, options),
     },
     lock,
-    publisher: await createPublisher(cluster, ca, resolve),
+    publisher: await composePublisher(cluster.publisher, ca, resolve),
     publicIssuer: publicIssuerOf(cluster, ca),
     keyStore: await composeKeyStore(config, cluster),
     newKeyAlg: newKeyAlgOf(cluster),
@@ -78,33 +76,6 @@ function publicIssuerOf({ issuer, publisher }: ClusterConfig, ca: string | undef
     discoveryUrl: `${base}/${publisher.discoveryPath}`,
     fetch: createTrustingFetch(ca),
   };
-}
-
-async function createPublisher(
-  { publisher }: ClusterConfig,
-  ca: string | undefined,
-  resolve: (file: string) => string,
-): Promise<JwksPublisher> {
-  if (publisher.type === 'platform') return new PlatformPublisher();
-  const { container: containerUrl, jwksPath, discoveryPath, cacheControl } = publisher;
-  const credentials = await readCredentials(publisher.credentials, resolve);
-  return new AzureBlobPublisher({
-    containerUrl,
-    credentials,
-    jwksPath,
-    discoveryPath,
-    cacheControl,
-    ...(ca === undefined ? {} : { ca }),
-  });
-}
-
-async function readCredentials(
-  credentials: Extract<ClusterConfig['publisher'], { type: 'azure-blob' }>['credentials'],
-  resolve: (file: string) => string,
-): Promise<AzureCredentials> {
-  if ('identity' in credentials) return { identity: credentials.identity };
-  if ('sas' in credentials) return { sas: await readSecret(credentials.sas, resolve) };
-  return { connectionString: await readSecret(credentials.connectionString, resolve) };
 }
 
 function policiesOf({ policies }: ClusterConfig): ClusterPolicies {

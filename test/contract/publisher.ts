@@ -1,5 +1,7 @@
 // What every publisher keeps to.
+import { readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
+import { confirmPublic } from '../../src/activities/public-documents.ts';
 import type { Jwk } from '../../src/jwks/jwk.ts';
 import { mergeKeys, removeKey } from '../../src/jwks/edit-jwks.ts';
 import { kidsOf } from '../../src/jwks/jwks.ts';
@@ -7,6 +9,7 @@ import type { IssuerDocument, JwksPublisher } from '../../src/publishers/port.ts
 import { readPublic } from '../../src/publishers/read-back.ts';
 import type { DocumentFetch } from '../../src/publishers/trusting-fetch.ts';
 import { updateDocument } from '../../src/publishers/update-document.ts';
+import { startCachingFront } from '../fixtures/caching-front.ts';
 
 export interface PublisherUnderTest {
   /** Opens the same place once more, as another writer does. */
@@ -14,11 +17,21 @@ export interface PublisherUnderTest {
   readonly publicUrl: (document: IssuerDocument) => string;
   /** Reaches the public address. */
   readonly fetch: DocumentFetch;
+  /** Puts a document there as another tool does it. */
+  readonly store: (document: IssuerDocument, content: string | Uint8Array, contentType: string) => Promise<void>;
   /** The same place, closed to the public. */
   readonly makePrivate: () => Promise<void>;
   /** Runs something while nothing answers there. */
   readonly duringOutage: (run: () => Promise<void>) => Promise<void>;
 }
+
+const vector = (name: string): string => readFileSync(new URL(`../vectors/jwks/${name}`, import.meta.url), 'utf8');
+/** As `ccoctl` writes it: four spaces, and its own order of members. */
+const ofCcoctl = JSON.stringify(
+  { keys: [{ use: 'sig', kty: 'RSA', kid: 'foreign', alg: 'RS256', n: 'n', e: 'AQAB' }] },
+  null,
+  4,
+);
 
 const rsa = (kid: string): Jwk => ({ use: 'sig', kty: 'RSA', kid, alg: 'RS256', n: `n-of-${kid}`, e: 'AQAB' });
 
@@ -108,6 +121,98 @@ export function publisherContract(name: string, make: () => Promise<PublisherUnd
       );
     });
 
+    test('a writer that is always too late gives up after its attempts, and what the others wrote stays', async () => {
+      const { open } = await make();
+      const others: string[] = [];
+      /** Somebody else adds a key between each read and write. */
+      const disturbed: JwksPublisher = {
+        description: 'disturbed',
+        read: (document) => open().read(document),
+        write: async (document, body, precondition) => {
+          others.push(`other-${others.length}`);
+          await updateDocument(open(), document, (current) =>
+            mergeKeys(
+              current,
+              others.map((kid) => rsa(kid)),
+            ),
+          );
+          await open().write(document, body, precondition);
+        },
+      };
+      const late = updateDocument(disturbed, 'jwks', (body) => mergeKeys(body, [rsa('late')]), { maxAttempts: 3 });
+      await expect(late).rejects.toMatchObject({ code: 'JWKS_CHANGED', retryable: true });
+      expect(kidsOf((await open().read('jwks'))?.body ?? '')).toEqual(['other-0', 'other-1', 'other-2']);
+    });
+
+    test.each([
+      ['ccoctl', ofCcoctl],
+      ['ccoctl, lines without indentation', vector('openshift-two-keys.json')],
+      ['azwi', vector('azwi-bundle.json')],
+    ])('a document of %s keeps its foreign keys and its layout, and comes back byte for byte', async (_, foreign) => {
+      const { open, store } = await make();
+      await store('jwks', foreign, 'application/json');
+      const added = await updateDocument(open(), 'jwks', (body) => mergeKeys(body, [rsa('ours')]));
+      expect(added.body.startsWith(foreign.slice(0, foreign.lastIndexOf('}', foreign.lastIndexOf(']')) + 1))).toBe(
+        true,
+      );
+      expect(kidsOf((await open().read('jwks'))?.body ?? '')).toEqual([...kidsOf(foreign), 'ours']);
+      await updateDocument(open(), 'jwks', (body = '') => removeKey(body, 'ours'));
+      expect((await open().read('jwks'))?.body).toBe(foreign);
+    });
+
+    test('a document with 100 keys takes one more, and loses none', async () => {
+      const { open, store, publicUrl, fetch } = await make();
+      const kids = Array.from({ length: 100 }, (_, index) => `foreign-${index}`);
+      await store('jwks', JSON.stringify({ keys: kids.map((kid) => rsa(kid)) }), 'application/json');
+      await updateDocument(open(), 'jwks', (body) => mergeKeys(body, [rsa('ours')]));
+      expect(kidsOf((await readPublic(publicUrl('jwks'), { fetch })).body)).toEqual([...kids, 'ours']);
+    });
+
+    test('a document that another tool stored as plain text is JSON with the next write', async () => {
+      const { open, store, publicUrl, fetch } = await make();
+      await store('jwks', ofCcoctl, 'text/plain');
+      await updateDocument(open(), 'jwks', (body) => mergeKeys(body, [rsa('ours')]));
+      const { contentType, cacheControl } = await readPublic(publicUrl('jwks'), { fetch });
+      expect({ contentType, cacheControl }).toEqual({
+        contentType: 'application/json',
+        cacheControl: 'public, max-age=300',
+      });
+    });
+
+    test.each([
+      ['is not UTF-8', Buffer.from([0x7b, 0xff, 0x7d])],
+      ['is larger than 1 MiB', Buffer.alloc(1_048_577, 0x20)],
+    ])('a document that %s is JWKS_MALFORMED, and stays as it is', async (_, content) => {
+      const { open, store } = await make();
+      await store('jwks', content, 'application/json');
+      const update = updateDocument(open(), 'jwks', (body) => mergeKeys(body, [rsa('ours')]));
+      await expect(update).rejects.toMatchObject({ code: 'JWKS_MALFORMED', retryable: false });
+    });
+
+    test('a document that is no JWKS is JWKS_MALFORMED, and stays as it is', async () => {
+      const { open, store } = await make();
+      await store('jwks', '<html>\uFEFF</html>', 'application/json');
+      const update = updateDocument(open(), 'jwks', (body) => mergeKeys(body, [rsa('ours')]));
+      await expect(update).rejects.toMatchObject({ code: 'JWKS_MALFORMED', retryable: false });
+      expect((await open().read('jwks'))?.body).toBe('<html>\uFEFF</html>');
+    });
+
+    test('a cache that still gives the former document is waited for', async () => {
+      const { open, publicUrl, fetch } = await make();
+      await open().write('jwks', 'former', 'absent');
+      const front = startCachingFront(fetch);
+      const issuer = { jwksUrl: publicUrl('jwks'), discoveryUrl: publicUrl('discovery'), fetch: front.fetch };
+      expect((await readPublic(publicUrl('jwks'), { fetch: front.fetch })).body).toBe('former');
+      await open().write('jwks', 'new', (await open().read('jwks')) ?? 'absent');
+      const waits: string[] = [];
+      const report = (words: string) => {
+        waits.push(words);
+        front.expire();
+      };
+      await confirmPublic(publicUrl('jwks'), 'new', issuer, { signal: new AbortController().signal, report });
+      expect(waits).toEqual([`waiting until ${publicUrl('jwks')} shows the document that was written`]);
+    });
+
     test('an update that changes nothing writes nothing', async () => {
       const { open } = await make();
       const first = await updateDocument(open(), 'jwks', (body) => mergeKeys(body, [rsa('a')]));
@@ -128,6 +233,21 @@ export function publisherContract(name: string, make: () => Promise<PublisherUnd
         await expect(readPublic(publicUrl('jwks'), { fetch })).rejects.toMatchObject(away);
       });
       expect((await open().read('jwks'))?.body).toBe('x');
+    });
+
+    test('an outage between reading and writing loses nothing, and the update is done afterwards', async () => {
+      const { open, store, duringOutage } = await make();
+      await store('jwks', ofCcoctl, 'application/json');
+      const cutOff: JwksPublisher = {
+        description: 'cut off',
+        read: (document) => open().read(document),
+        write: (...write) => duringOutage(() => open().write(...write)),
+      };
+      const update = (publisher: JwksPublisher) =>
+        updateDocument(publisher, 'jwks', (body) => mergeKeys(body, [rsa('ours')]));
+      await expect(update(cutOff)).rejects.toMatchObject({ code: 'PUBLISHER_UNREACHABLE', retryable: true });
+      expect((await open().read('jwks'))?.body).toBe(ofCcoctl);
+      expect(await update(open())).toMatchObject({ changed: true, former: ofCcoctl });
     });
 
     test('says where it publishes, and no secret', async () => {

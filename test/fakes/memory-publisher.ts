@@ -1,11 +1,15 @@
 // A publisher in memory, with a public address of its own, for tests of what uses one.
 import { KeyturnError } from '../../src/errors.ts';
 import type { IssuerDocument, JwksPublisher, Precondition, StoredDocument } from '../../src/publishers/port.ts';
+import { decodeUtf8 } from '../../src/publishers/stored-content.ts';
 import type { DocumentFetch } from '../../src/publishers/trusting-fetch.ts';
 
 export class MemoryPublisher implements JwksPublisher {
   readonly description = 'memory';
-  readonly #documents = new Map<IssuerDocument, StoredDocument>();
+  readonly #documents = new Map<
+    IssuerDocument,
+    StoredDocument & { readonly contentType: string; readonly bytes: Buffer }
+  >();
   #version = 0;
   /** Everything that was written, in its order. */
   readonly written: { readonly document: IssuerDocument; readonly body: string }[] = [];
@@ -20,6 +24,12 @@ export class MemoryPublisher implements JwksPublisher {
     return `https://memory.test/${document}`;
   }
 
+  /** As another tool does it. */
+  store(document: IssuerDocument, bytes: Buffer, contentType: string): void {
+    this.#version += 1;
+    this.#documents.set(document, { body: bytes.toString(), bytes, contentType, etag: `"${this.#version}"` });
+  }
+
   /** What a relying party gets. */
   readonly publicFetch: DocumentFetch = async (url) => {
     await Promise.resolve();
@@ -28,13 +38,15 @@ export class MemoryPublisher implements JwksPublisher {
     const document = this.#documents.get(String(url).endsWith('/jwks') ? 'jwks' : 'discovery');
     if (!this.isPublic) return new Response('private', { status: 403 });
     if (document === undefined) return new Response('missing', { status: 404 });
-    const headers = { 'content-type': 'application/json', 'cache-control': 'public, max-age=300' };
+    const headers = { 'content-type': document.contentType, 'cache-control': 'public, max-age=300' };
     return new Response(document.body, { headers });
   };
 
   async read(document: IssuerDocument): Promise<StoredDocument | undefined> {
     await this.#reach();
-    return this.#documents.get(document);
+    const stored = this.#documents.get(document);
+    if (stored === undefined) return undefined;
+    return { body: decodeUtf8(stored.bytes, this.publicUrl(document)), etag: stored.etag };
   }
 
   async write(document: IssuerDocument, body: string, precondition: Precondition): Promise<void> {
@@ -49,8 +61,7 @@ export class MemoryPublisher implements JwksPublisher {
         retryable: true,
       });
     }
-    this.#version += 1;
-    this.#documents.set(document, { body, etag: `"${this.#version}"` });
+    this.store(document, Buffer.from(body), 'application/json');
     this.written.push({ document, body });
   }
 

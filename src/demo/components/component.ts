@@ -22,6 +22,8 @@ export interface Component {
   readonly version: string;
   /** How to ask the program for its version, or undefined where it has no such question. */
   readonly versionArguments: readonly string[] | undefined;
+  /** For a program without that question: how to ask for its usage, upon which it must exit with 0. Default: no arguments. */
+  readonly usageArguments?: readonly string[];
   /** Whether a program found on the PATH with this version will do. */
   suits(version: string): boolean;
   /** In the order in which they are tried. */

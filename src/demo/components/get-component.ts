@@ -101,7 +101,7 @@ async function refuse(
   suits: (version: string) => boolean,
 ): Promise<string | undefined> {
   try {
-    const version = await probeVersion(file, component.versionArguments);
+    const version = await probeVersion(file, component.versionArguments, component.usageArguments);
     if (version === undefined || suits(version)) return undefined;
     return `has version ${version}, wanted is ${component.version}`;
   } catch (error) {

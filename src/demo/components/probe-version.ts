@@ -6,15 +6,16 @@ const timeoutMs = 20_000;
 
 /**
  * The first `x.y.z` that the program prints.
- * A program without such a question (`versionArguments` undefined) is run without arguments, must say how it is used and exit with 0;
- * then `undefined` comes back.
+ * A program without such a question (`versionArguments` undefined) is asked how it is used, and must exit with 0; then `undefined`
+ * comes back.
  * @throws Error where it does not run
  */
 export async function probeVersion(
   file: string,
   versionArguments: readonly string[] | undefined,
+  usageArguments: readonly string[] = [],
 ): Promise<string | undefined> {
-  const output = await observeCommand(file, versionArguments ?? [], { timeoutMs });
+  const output = await observeCommand(file, versionArguments ?? usageArguments, { timeoutMs });
   if (versionArguments === undefined) {
     if (output.code !== 0) throw new Error(`exit code ${output.code}`);
     return undefined;

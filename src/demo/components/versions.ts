@@ -11,6 +11,8 @@ export const versions = {
   kubeadm: '1.37.2',
   etcd: '3.6.13',
   bao: '2.7.2',
+  versitygw: '1.8.0',
+  'fake-gcs-server': '1.56.1',
   'gardener-apiserver': '1.149.3',
 } as const;
 
@@ -40,6 +42,8 @@ export const wheelSha256 = {
 export const goModuleSum = {
   'k8s.io/kubernetes': 'h1:A2VDEiObzkYqFTKhSsn0ZEb0RlLEXpHWj93gi2HqEwE=',
   'go.etcd.io/etcd/server/v3': 'h1:gEGFSiJlYwzhvhZjfglj1oqe2LG8bmX47hSizwedAOs=',
+  'github.com/versity/versitygw': 'h1:au+wI+aybno/STsQiSm35Uu6Q6iK5MWReQxgO6SEMFc=',
+  'github.com/fsouza/fake-gcs-server': 'h1:K03sAvbLvDz4hAynpCCUqnNRp+ik9JFSvHbkD/wTPOU=',
   'github.com/gardener/gardener': 'h1:C+L/5df4m5PC/0yY332YK82X+R4ozDUdajGiZPsb7sQ=',
   'github.com/gardener/gardener/pkg/apis': 'h1:SU9vRWk+Cbz+v2V6k9ZJ9lLFZTVYKtPJVK/SlkY5MXk=',
 } as const;

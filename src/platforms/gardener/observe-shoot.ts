@@ -5,7 +5,15 @@ import { collectInto } from '../observe-api-servers.ts';
 import { startOperation, type WorkersRollout } from './key-rotation.ts';
 import { lastOperationFailed } from './refusals.ts';
 import type { ShootClient } from './shoot-client.ts';
-import { hasManagedIssuer, managedIssuerOf, pendingOperation, titleOf, tokenLifetimesOf, type Shoot } from './shoot.ts';
+import {
+  hasManagedIssuer,
+  managedIssuerOf,
+  pendingOperation,
+  serviceAccountConfigOf,
+  titleOf,
+  tokenLifetimesOf,
+  type Shoot,
+} from './shoot.ts';
 
 export interface ShootLook {
   readonly shoot: Pick<ShootClient, 'read' | 'wouldRefuse'>;
@@ -61,11 +69,12 @@ function issuerProblems(shoot: Shoot, publishing: ManagedCapabilities['publishin
       ),
     ];
   }
-  if (isManaged || publishing === 'ours') return [];
+  const { issuer } = serviceAccountConfigOf(shoot);
+  if (isManaged || publishing === 'ours' || issuer === undefined) return [];
   return [
     problemOf(
       shoot,
-      `${titleOf(shoot)} has no managed issuer, so Gardener publishes nothing. Configure a publisher, or set the annotation authentication.gardener.cloud/issuer=managed (it cannot be taken back).`,
+      `${titleOf(shoot)} has the issuer ${issuer}, where Gardener publishes nothing. Configure the publisher that serves it.`,
     ),
   ];
 }

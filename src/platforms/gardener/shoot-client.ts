@@ -6,7 +6,7 @@ import { operationPatch, shootSchema, type Shoot } from './shoot.ts';
 import { refusedByGardener } from './refusals.ts';
 
 const RESOURCE = 'shoots.core.gardener.cloud';
-export const RIGHTS_MANIFEST = 'deploy/rbac-gardener.yaml';
+const RIGHTS_MANIFEST = 'deploy/rbac-gardener.yaml';
 
 export interface ShootName {
   readonly namespace: string;

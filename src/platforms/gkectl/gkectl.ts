@@ -24,7 +24,7 @@ export interface GkectlPlatformOptions {
 const ANSWER_TIMEOUT_MS = 120_000;
 const LONGEST_GRACE_MS = 5000;
 
-export const GKECTL_CAPABILITIES: ManagedCapabilities = {
+const CAPABILITIES: ManagedCapabilities = {
   ordering: 'managed',
   newKey: 'made-by-platform',
   publishing: 'by-platform',
@@ -35,7 +35,7 @@ export const GKECTL_CAPABILITIES: ManagedCapabilities = {
 };
 
 export class GkectlPlatform implements ManagedPlatform {
-  readonly capabilities = GKECTL_CAPABILITIES;
+  readonly capabilities = CAPABILITIES;
   readonly patience: ManagedPlatform['patience'];
   readonly #options: GkectlPlatformOptions;
   readonly #rotation: SigningKeyRotation;

@@ -340,11 +340,14 @@ describe('preflight', { timeout: 120_000 }, () => {
     expect(await problems(platform)).toEqual([]);
   });
 
-  it('says who must publish: a Shoot without a managed issuer is not left to Gardener', async () => {
-    const { platform } = await newShoot({}, { publishing: 'by-platform' });
+  it('says who must publish: a custom issuer is not left to Gardener', async () => {
+    const serviceAccountConfig = { issuer: 'https://issuer.test' };
+    const { platform } = await newShoot({ serviceAccountConfig }, { publishing: 'by-platform' });
     expect(await problems(platform)).toEqual([
-      expect.stringContaining('has no managed issuer, so Gardener publishes nothing'),
+      expect.stringContaining('has the issuer https://issuer.test, where Gardener publishes nothing'),
     ]);
+    const byDefault = await newShoot({}, { publishing: 'by-platform' });
+    expect(await problems(byDefault.platform)).toEqual([]);
   });
 
   it('names the rights that are missing, and the manifest that grants them', async () => {

@@ -1,0 +1,84 @@
+// The part of keyturn.yaml that says where the issuer's documents are published.
+import { z } from 'zod';
+import { secretSource } from './fields.ts';
+
+const cacheControl = z
+  .string()
+  .default('public, max-age=300')
+  .describe(
+    'Cache-Control of the published documents; relying parties must not see them for longer than relyingPartyCache',
+  );
+const discoveryPath = z
+  .string()
+  .default('.well-known/openid-configuration')
+  .describe("Path of the discovery document below the issuer's URL");
+
+/** @param byDefault as the tools of that platform write it */
+const jwksPath = (byDefault: string) =>
+  z.string().default(byDefault).describe("Path of the JWKS below the issuer's URL");
+
+const prefix = z
+  .string()
+  .regex(/^[^/].*[^/]$|^[^/]$/, 'must neither begin nor end with a slash')
+  .optional()
+  .describe("Where in the bucket the issuer's URL leads to; default: its root");
+
+const endpoint = z.url({ protocol: /^https?$/ }).optional();
+
+const azureBlob = z.strictObject({
+  type: z.literal('azure-blob'),
+  container: z.url().describe('URL of the Blob container, e.g. https://ACCOUNT.blob.core.windows.net/oidc'),
+  credentials: z
+    .union([
+      z.strictObject({ connectionString: secretSource }),
+      z.strictObject({ sas: secretSource }),
+      z.strictObject({ identity: z.literal('default').describe('DefaultAzureCredential of @azure/identity') }),
+    ])
+    .default({ identity: 'default' }),
+  jwksPath: jwksPath('openid/v1/jwks'),
+  discoveryPath,
+  cacheControl,
+});
+
+const s3 = z.strictObject({
+  type: z.literal('s3'),
+  bucket: z.string().min(1).describe("Its credentials come from the AWS SDK's default chain"),
+  region: z.string().min(1).describe('E.g. eu-central-1; servers of others often want us-east-1'),
+  endpoint: endpoint.describe('Of an S3-compatible server; default: AWS'),
+  prefix,
+  jwksPath: jwksPath('keys.json'),
+  discoveryPath,
+  cacheControl,
+});
+
+const gcs = z.strictObject({
+  type: z.literal('gcs'),
+  bucket: z.string().min(1).describe('Its credentials are the Application Default Credentials'),
+  endpoint: endpoint.describe('Of an emulator, which is asked without credentials; default: Google'),
+  prefix,
+  jwksPath: jwksPath('keys.json'),
+  discoveryPath,
+  cacheControl,
+});
+
+const file = z.strictObject({
+  type: z.literal('file'),
+  directory: z.string().min(1).describe("Folder that is served at the issuer's URL; must be there"),
+  jwksPath: jwksPath('openid/v1/jwks'),
+  discoveryPath,
+});
+
+/** Where the platform itself serves the issuer's documents. */
+const platform = z.strictObject({
+  type: z.literal('platform'),
+  jwksPath: jwksPath('openid/v1/jwks'),
+  discoveryPath,
+  jwksUrl: z
+    .url({ protocol: /^https$/ })
+    .optional()
+    .describe('Where relying parties read the JWKS; default: jwksPath below the issuer'),
+});
+
+export const publisher = z.discriminatedUnion('type', [azureBlob, s3, gcs, file, platform]);
+
+export type PublisherConfig = z.output<typeof publisher>;
