@@ -52,7 +52,8 @@ async function newRecord(
   before: RotationRecord | null,
   startedAt: string,
 ): Promise<Omit<RotationRecord, 'next'>> {
-  const { layouts } = await adapters.platform.observe();
+  const { platform } = adapters;
+  const layouts = isManaged(platform) ? [] : (await platform.observe()).layouts;
   return {
     rotationId,
     keyVersion,

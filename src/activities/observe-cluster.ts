@@ -4,7 +4,9 @@ import { refusedBy } from '../rotation/accepted-algorithms.ts';
 import { computeDrain } from '../rotation/drain.ts';
 import type { KeyRef, Kid } from '../rotation/key.ts';
 import { reportLegacyTokens, type LegacyTokenReport } from '../rotation/legacy-token-report.ts';
-import type { Problem } from '../rotation/observation.ts';
+import type { ControlPlaneObservation, Problem } from '../rotation/observation.ts';
+import { isManaged, type Platform } from '../platforms/port.ts';
+import { rotationOf } from './managed-steps.ts';
 import { findFormer, type PreflightFacts } from '../rotation/preflight.ts';
 import { isUnfinished, type RotationRecord } from '../rotation/record.ts';
 import type { ClusterAdapters, ClusterPolicies, ClusterReads } from './cluster-adapters.ts';
@@ -23,25 +25,24 @@ export async function observeCluster(adapters: ClusterAdapters, policies: Cluste
   };
   const { reads, publicIssuer, apiServers, publisher } = adapters;
   const { capabilities } = adapters.platform;
-  const [controlPlane, publicKids, discovery, endpointAddresses, { record }, staged, missing, skews] =
-    await Promise.all([
-      adapters.platform.observe(),
-      attempt(() => readPublicKids(publicIssuer), null),
-      attempt(() => readPublicDiscovery(publicIssuer), null),
-      attempt(() => reads.apiServerAddresses(), []),
-      attempt(() => adapters.lock.read(), { held: null, record: null }),
-      attempt(() => findStaged(adapters), null),
-      Promise.all(
-        [
-          () => reads.missingPermissions(policies.legacyTokens),
-          () => adapters.nodeAgents?.missingPermissions(),
-          () => adapters.probePods?.missingPermissions(),
-          () => adapters.keyStore.findProblems(adapters.name),
-        ].map((find) => attempt(async () => (await find()) ?? [], [])),
-      ),
-      Promise.all(apiServers.map(async (server) => [server.node, await server.clockSkewMs().catch(() => 0)] as const)),
-      attempt(() => publisher.read('jwks'), undefined),
-    ]);
+  const { record } = await attempt(() => adapters.lock.read(), { held: null, record: null });
+  const [controlPlane, publicKids, discovery, endpointAddresses, staged, missing, skews] = await Promise.all([
+    observePlatform(adapters.platform, record),
+    attempt(() => readPublicKids(publicIssuer), null),
+    attempt(() => readPublicDiscovery(publicIssuer), null),
+    attempt(() => reads.apiServerAddresses(), []),
+    attempt(() => findStaged(adapters), null),
+    Promise.all(
+      [
+        () => reads.missingPermissions(policies.legacyTokens),
+        () => adapters.nodeAgents?.missingPermissions(),
+        () => adapters.probePods?.missingPermissions(),
+        () => adapters.keyStore.findProblems(adapters.name),
+      ].map((find) => attempt(async () => (await find()) ?? [], [])),
+    ),
+    Promise.all(apiServers.map(async (server) => [server.node, await server.clockSkewMs().catch(() => 0)] as const)),
+    attempt(() => publisher.read('jwks'), undefined),
+  ]);
   const former = findFormer({ controlPlane, record });
   // What Keyturn may not read is among the missing rights.
   const legacyTokens =
@@ -70,6 +71,11 @@ export async function observeCluster(adapters: ClusterAdapters, policies: Cluste
       : {}),
     legacyTokens,
   };
+}
+
+function observePlatform(platform: Platform, record: RotationRecord | null): Promise<ControlPlaneObservation> {
+  if (!isManaged(platform)) return platform.observe();
+  return platform.observe(isUnfinished(record) ? rotationOf(record) : null);
 }
 
 async function reportOn(

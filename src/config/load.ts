@@ -7,7 +7,7 @@ import { KeyturnError } from '../errors.ts';
 import { findNodeProblem } from './node-access.ts';
 import { findPlatformProblem } from './platform-problem.ts';
 import { findRepeated } from './repeated.ts';
-import { configSchema, isStaticPod, type ClusterConfig, type Config } from './schema.ts';
+import { configSchema, isOn, type ClusterConfig, type Config } from './schema.ts';
 
 export interface LoadedConfig extends Config {
   /** Absolute path of the file; relative paths in it start from its folder. */
@@ -50,7 +50,8 @@ export function parseConfig(text: string, subject: string): Config {
     if (twice !== undefined) throw invalid(subject, `two ${what} are named "${twice}"`);
   }
   for (const cluster of clusters) {
-    const problem = findPlatformProblem(cluster) ?? (isStaticPod(cluster) ? findNodeProblem(cluster) : undefined);
+    const problem =
+      findPlatformProblem(cluster) ?? (isOn(cluster, 'static-pod') ? findNodeProblem(cluster) : undefined);
     if (problem !== undefined) throw invalid(subject, problem);
     checkIssuer(cluster);
   }

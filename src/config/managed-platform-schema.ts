@@ -1,20 +1,15 @@
 // The shape of `platform` in keyturn.yaml where the platform makes the key and orders the rotation: gkectl and Gardener.
 import { z } from 'zod';
-import { clusterAccess } from './cluster-access-schema.ts';
+import { apiServers, clusterAccess } from './cluster-access-schema.ts';
 import { duration, name } from './fields.ts';
-
-const apiServer = z.strictObject({
-  name: z.string().min(1).describe('For people, e.g. the name of its node'),
-  url: z.url({ protocol: /^https$/ }).describe("The API server's own address"),
-});
 
 export const gkectl = z.strictObject({
   type: z.literal('gkectl'),
-  ...clusterAccess.shape,
+  ...clusterAccess,
   command: z.string().min(1).default('gkectl').describe('Path of gkectl, or its name on the PATH of the worker'),
   userClusterConfig: z.string().min(1).describe("Path of the user cluster's configuration file"),
   adminKubeconfig: z.string().min(1).describe("Path of the admin cluster's kubeconfig, which gkectl is given"),
-  apiServers: z.array(apiServer).min(1).describe('All API servers of the user cluster'),
+  apiServers,
   deadline: duration('How long the rotation may take until a person is asked').prefault('3h'),
   pollInterval: duration('Between two questions to gkectl').prefault('1m'),
 });
@@ -31,7 +26,7 @@ const garden = z.strictObject({
 
 export const gardener = z.strictObject({
   type: z.literal('gardener'),
-  ...clusterAccess.shape,
+  ...clusterAccess,
   garden: garden.describe('The Shoot, in the garden cluster'),
   workersRollout: z
     .enum(['with-rotation', 'pool-by-pool', 'by-hand'])

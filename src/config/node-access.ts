@@ -1,8 +1,9 @@
 // How each configured node is reached, with the defaults of its platform, and what speaks against it.
 import { posix } from 'node:path';
 import { findRepeated } from './repeated.ts';
-import type { NodeConfig, StaticPodCluster } from './schema.ts';
+import type { ClusterOn, NodeConfig } from './schema.ts';
 
+type StaticPodCluster = ClusterOn<'static-pod'>;
 export type NodeAccess = NonNullable<NodeConfig['access']>;
 
 export function accessOf({ platform }: StaticPodCluster, node: NodeConfig): NodeAccess {

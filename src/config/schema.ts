@@ -3,8 +3,9 @@ import { z } from 'zod';
 import { clusterAccess } from './cluster-access-schema.ts';
 import { duration, gates, name, secretSource } from './fields.ts';
 import { keyStore } from './key-store-schema.ts';
-import { gardener, gkectl } from './managed-platform-schema.ts';
 import { access, nodeSsh, platformSsh, podAccess } from './node-access-schema.ts';
+import { gardener, gkectl } from './managed-platform-schema.ts';
+import { openShift } from './openshift-schema.ts';
 import { titleOf } from '../rotation/workload.ts';
 import { legacyTokens } from './legacy-token-schema.ts';
 import { publisher } from './publisher-schema.ts';
@@ -32,7 +33,7 @@ const node = z.strictObject({
 
 const staticPod = z.strictObject({
   type: z.literal('static-pod'),
-  ...clusterAccess.shape,
+  ...clusterAccess,
   access: access.default('local').describe('How files of the nodes are reached'),
   ssh: platformSsh.prefault({}).describe('For nodes with access ssh'),
   pod: podAccess.optional().describe('For nodes with access pod, which need it'),
@@ -100,7 +101,7 @@ const policies = z.strictObject({
 
 const cluster = z.strictObject({
   name,
-  platform: z.discriminatedUnion('type', [staticPod, gardener, gkectl]),
+  platform: z.discriminatedUnion('type', [staticPod, openShift, gardener, gkectl]),
   issuer: z.url().describe('Issuer of the ServiceAccount tokens; its JWKS is public'),
   allowInsecureIssuer: z
     .boolean()
@@ -173,11 +174,16 @@ export const configSchema = z.strictObject({
 
 export type Config = z.output<typeof configSchema>;
 export type ClusterConfig = Config['clusters'][number];
-export type StaticPodConfig = z.output<typeof staticPod>;
-/** A cluster whose nodes Keyturn changes. */
-export type StaticPodCluster = ClusterConfig & { readonly platform: StaticPodConfig };
-export type NodeConfig = StaticPodConfig['nodes'][number];
+type PlatformConfig = ClusterConfig['platform'];
+/** A cluster of that platform. */
+export type ClusterOn<Type extends PlatformConfig['type']> = ClusterConfig & {
+  readonly platform: Extract<PlatformConfig, { readonly type: Type }>;
+};
+export type NodeConfig = ClusterOn<'static-pod'>['platform']['nodes'][number];
 
-export function isStaticPod(configured: ClusterConfig): configured is StaticPodCluster {
-  return configured.platform.type === 'static-pod';
+export function isOn<Type extends PlatformConfig['type']>(
+  candidate: ClusterConfig,
+  type: Type,
+): candidate is ClusterOn<Type> {
+  return candidate.platform.type === type;
 }

@@ -1,17 +1,15 @@
-// Asks API servers what they trust, with what they sign, and as whom: what does not answer is absent, never an error.
+// What is seen of API servers at their own addresses, whatever the platform.
 import type { ApiServer } from '../api-servers/port.ts';
 import { KeyturnError } from '../errors.ts';
 import type { ApiServerObservation, Problem } from '../rotation/observation.ts';
 
-type Asked = Pick<ApiServer, 'node' | 'url' | 'readiness' | 'publishedKeys' | 'mintToken' | 'issuer'>;
-
 /** What an API server does not answer is absent from what is said of it. */
-export function observeApiServers(apiServers: readonly Asked[]): Promise<readonly ApiServerObservation[]> {
+export function observeApiServers(apiServers: readonly ApiServer[]): Promise<readonly ApiServerObservation[]> {
   return Promise.all(apiServers.map((apiServer) => observeApiServer(apiServer, [])));
 }
 
-/** @param problems why something is absent is added to these */
-export async function observeApiServer(apiServer: Asked, problems: Problem[]): Promise<ApiServerObservation> {
+/** @param problems gets what it did not answer */
+export async function observeApiServer(apiServer: ApiServer, problems: Problem[]): Promise<ApiServerObservation> {
   const attempt = collectInto(problems);
   const { ready, etcdHealthy, reason } = await apiServer.readiness();
   const seen = { node: apiServer.node, url: apiServer.url, ready, etcdHealthy };

@@ -107,8 +107,11 @@ export interface ManagedPlatform {
   /** How long one of the steps may take until a person is asked, and the pause between two looks. ms */
   readonly patience: { readonly timeoutMs: number; readonly pollMs: number };
 
-  /** Without layouts. What keeps the platform from rotating now is among its problems. */
-  observe(): Promise<ControlPlaneObservation>;
+  /**
+   * Without layouts. What keeps the platform from rotating now is among its problems.
+   * @param underWay a rotation that is taken up: that the platform is busy with it is no problem
+   */
+  observe(underWay: ManagedRotation | null): Promise<ControlPlaneObservation>;
   observeApiServers(): Promise<readonly ApiServerObservation[]>;
 
   /** Hands the new key over, or asks for one; proven once the platform has taken it up. */

@@ -34,8 +34,18 @@ export async function composeCluster(
   const { platform } = cluster;
   const kubeConfig = await loadKubeConfig(resolve(platform.kubeconfig), platform.context);
   const client = new KubeClient(kubeConfig);
-  const lock = new LeaseLock({ client, namespace: platform.namespace, cluster: cluster.name });
-  const composed = await composePlatform(cluster, { kubeConfig, resolve, access, lock });
+  const {
+    platform: adapter,
+    nodeAgents,
+    apiServers,
+    auditLogs,
+  } = await composePlatform({
+    cluster,
+    kubeConfig,
+    client,
+    resolve,
+    access,
+  });
   const ca = cluster.issuerCaFile === undefined ? undefined : await readTextFile(resolve(cluster.issuerCaFile));
   return {
     name: cluster.name,
@@ -43,9 +53,9 @@ export async function composeCluster(
     audience: cluster.audience,
     relyingParties: cluster.relyingParties,
     policies: policiesOf(cluster),
-    platform: composed.platform,
-    nodeAgents: composed.nodeAgents,
-    apiServers: composed.apiServers,
+    platform: adapter,
+    nodeAgents,
+    apiServers,
     reads: new KubeCluster({
       client,
       namespace: platform.namespace,
@@ -54,12 +64,11 @@ export async function composeCluster(
     }),
     legacySecrets: new KubeLegacySecrets({ client }),
     slowClients: {
-      staleTokenCounts: () =>
-        Promise.all(composed.apiServers.map(({ node, url }) => readStaleTokenCount(node, client.at(url)))),
-      auditLogs: composed.auditLogs,
+      staleTokenCounts: () => Promise.all(apiServers.map(({ node, url }) => readStaleTokenCount(node, client.at(url)))),
+      auditLogs,
       restart: (workload, options) => restartWorkload(client, workload, options),
     },
-    lock,
+    lock: new LeaseLock({ client, namespace: platform.namespace, cluster: cluster.name }),
     publisher: await composePublisher(cluster.publisher, ca, resolve),
     publicIssuer: publicIssuerOf(cluster, ca),
     keyStore: await composeKeyStore(config, cluster),

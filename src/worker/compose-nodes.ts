@@ -4,7 +4,7 @@ import type { KubeConfig } from '@kubernetes/client-node';
 import { KubeCluster } from '../api-servers/cluster.ts';
 import { KubeClient } from '../api-servers/kube-client.ts';
 import { accessOf, sshSettingsOf } from '../config/node-access.ts';
-import type { NodeConfig, StaticPodCluster } from '../config/schema.ts';
+import type { ClusterOn, NodeConfig } from '../config/schema.ts';
 import { KeyturnError } from '../errors.ts';
 import { LocalNodeFiles } from '../nodes/local.ts';
 import type { AgentSettings } from '../nodes/pod/agent-manifest.ts';
@@ -42,7 +42,7 @@ interface ComposedNodes {
  * @throws NODE_UNREACHABLE, API_SERVER_UNREACHABLE where the address of an API server has to be found out and its node cannot be asked
  */
 export async function composeNodes(
-  cluster: StaticPodCluster,
+  cluster: ClusterOn<'static-pod'>,
   kubeConfig: KubeConfig,
   resolve: (file: string) => string,
   access: AgentSettings['access'],
@@ -74,7 +74,11 @@ export async function composeNodes(
 }
 
 /** Null where no node is reached through agent pods. */
-export function composePodAccess(cluster: StaticPodCluster, kubeConfig: KubeConfig, access: AgentSettings['access']) {
+export function composePodAccess(
+  cluster: ClusterOn<'static-pod'>,
+  kubeConfig: KubeConfig,
+  access: AgentSettings['access'],
+) {
   const { platform, policies } = cluster;
   const isNeeded = platform.nodes.some((node) => accessOf(cluster, node) === 'pod');
   if (platform.pod === undefined || !isNeeded) return null;

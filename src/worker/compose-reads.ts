@@ -8,7 +8,7 @@ import type { ClusterLock } from '../cluster-lock/port.ts';
 import type { NodeAgents } from '../nodes/port.ts';
 import { composePodAccess } from './compose-nodes.ts';
 import type { LoadedConfig } from '../config/load.ts';
-import { isStaticPod, type ClusterConfig } from '../config/schema.ts';
+import { isOn, type ClusterConfig } from '../config/schema.ts';
 import type { ProbePods } from '../probe-pods/port.ts';
 import { composeProbePods } from './compose-probe-pods.ts';
 
@@ -33,7 +33,9 @@ export async function composeReads(config: LoadedConfig, cluster: ClusterConfig)
   return {
     lock: new LeaseLock({ client, namespace, cluster: name }),
     leftovers: () => reads.leftovers(),
-    nodeAgents: isStaticPod(cluster) ? (composePodAccess(cluster, kubeConfig, 'read-only')?.agents ?? null) : null,
+    nodeAgents: isOn(cluster, 'static-pod')
+      ? (composePodAccess(cluster, kubeConfig, 'read-only')?.agents ?? null)
+      : null,
     probePods: composeProbePods(cluster, kubeConfig),
   };
 }

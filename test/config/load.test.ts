@@ -22,6 +22,60 @@ const cluster = (changes: string = '') => `
       wrappingKey: { env: WRAPPING_KEY }
 ${changes}`;
 
+const openShift = (changes: string = '', keyStore: string = '') => `clusters:
+  - name: prod
+    platform:
+      type: openshift
+      kubeconfig: ./kubeconfig
+      apiServers:
+        - { name: master-0, url: 'https://10.0.0.1:6443' }
+        - { name: master-1, url: 'https://10.0.0.2:6443' }
+${changes}
+    issuer: https://issuer.example/prod
+    publisher:
+      type: azure-blob
+      container: https://acct.blob.core.windows.net/oidc
+    keyStore:
+      type: encrypted-file
+      directory: ./keys
+      wrappingKey: { env: WRAPPING_KEY }
+${keyStore}`;
+
+describe('a cluster on OpenShift', () => {
+  test('gets every default', () => {
+    expect(parseConfig(openShift(), 'keyturn.yaml').clusters[0]?.platform).toEqual({
+      type: 'openshift',
+      kubeconfig: './kubeconfig',
+      namespace: 'keyturn',
+      probeServiceAccount: 'keyturn-probe',
+      apiServers: [
+        { name: 'master-0', url: 'https://10.0.0.1:6443' },
+        { name: 'master-1', url: 'https://10.0.0.2:6443' },
+      ],
+      timeout: 7_200_000,
+      restartAfter: 60_000,
+      pollInterval: 5000,
+    });
+  });
+
+  test.each([
+    ['has manifests nowhere', openShift('      nodes: [{ name: master-0 }]'), 'nodes'],
+    [
+      'names an API server twice',
+      openShift("        - { name: master-0, url: 'https://10.0.0.3:6443' }"),
+      'named "master-0"',
+    ],
+    [
+      'has the address of an API server twice',
+      openShift("        - { name: master-2, url: 'https://10.0.0.1:6443' }"),
+      '10.0.0.1',
+    ],
+    ['signs with RSA alone', openShift('', '      keyType: ec-p256'), 'RSA'],
+  ])('%s', (_, text, said) => {
+    expect(() => parseConfig(text, 'keyturn.yaml')).toThrow(said);
+  });
+});
+
 describe('a small configuration', () => {
   test('gets every default', () => {
     const config = parseConfig(`clusters:${cluster()}`, 'keyturn.yaml');

@@ -21,8 +21,6 @@ export interface GardenerPlatformOptions {
   readonly timeoutMs: number;
   /** Between two looks, in ms: the new key signs before it is public, for at least as long. */
   readonly pollMs: number;
-  /** Whether a rotation of ours was begun and has not ended: then one that is under way is no reason to refuse. */
-  readonly isUnderWay: () => Promise<boolean>;
 }
 
 export class GardenerPlatform implements ManagedPlatform {
@@ -44,10 +42,10 @@ export class GardenerPlatform implements ManagedPlatform {
     };
   }
 
-  async observe(): Promise<ControlPlaneObservation> {
+  async observe(underWay: ManagedRotation | null): Promise<ControlPlaneObservation> {
     const [apiServers, { tokenLifetimes, problems }] = await Promise.all([
       this.observeApiServers(),
-      observeShoot(this.#options),
+      observeShoot(this.#options, underWay),
     ]);
     return { apiServers, layouts: [], tokenLifetimes, problems };
   }

@@ -2,6 +2,7 @@
 import type { ManagedCapabilities } from '../../rotation/capabilities.ts';
 import type { Problem, TokenLifetimeFlags } from '../../rotation/observation.ts';
 import { collectInto } from '../observe-api-servers.ts';
+import type { ManagedRotation } from '../port.ts';
 import { startOperation, type WorkersRollout } from './key-rotation.ts';
 import { lastOperationFailed } from './refusals.ts';
 import type { ShootClient } from './shoot-client.ts';
@@ -19,7 +20,6 @@ export interface ShootLook {
   readonly shoot: Pick<ShootClient, 'read' | 'wouldRefuse'>;
   readonly publishing: ManagedCapabilities['publishing'];
   readonly workersRollout: WorkersRollout;
-  readonly isUnderWay: () => Promise<boolean>;
 }
 
 export interface ShootObservation {
@@ -27,8 +27,11 @@ export interface ShootObservation {
   readonly problems: readonly Problem[];
 }
 
-/** Changes nothing: that Gardener's admission would let the rotation begin is tried with a dry run. */
-export async function observeShoot(look: ShootLook): Promise<ShootObservation> {
+/**
+ * Changes nothing: that Gardener's admission would let the rotation begin is tried with a dry run.
+ * @param underWay a rotation that is taken up: that it is under way is no reason against it
+ */
+export async function observeShoot(look: ShootLook, underWay: ManagedRotation | null): Promise<ShootObservation> {
   const problems: Problem[] = [];
   const attempt = collectInto(problems);
   const shoot = await attempt(() => look.shoot.read());
@@ -36,7 +39,7 @@ export async function observeShoot(look: ShootLook): Promise<ShootObservation> {
     return { tokenLifetimes: { maxTokenExpirationMs: null, extendTokenExpiration: true }, problems };
   }
   problems.push(...issuerProblems(shoot, look.publishing));
-  if (!(await attempt(look.isUnderWay))) {
+  if (underWay === null) {
     problems.push(...((await attempt(() => startProblems(shoot, look))) ?? []));
   }
   return { tokenLifetimes: tokenLifetimesOf(shoot), problems };

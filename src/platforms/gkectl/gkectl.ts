@@ -17,8 +17,6 @@ export interface GkectlPlatformOptions {
   readonly deadlineMs: number;
   /** Between two questions, in ms. */
   readonly pollMs: number;
-  /** Whether a rotation of ours was begun and has not ended: then one that is under way is no reason to refuse. */
-  readonly isUnderWay: () => Promise<boolean>;
 }
 
 const ANSWER_TIMEOUT_MS = 120_000;
@@ -53,8 +51,8 @@ export class GkectlPlatform implements ManagedPlatform {
     });
   }
 
-  async observe(): Promise<ControlPlaneObservation> {
-    const [apiServers, problems] = await Promise.all([this.observeApiServers(), this.#findProblems()]);
+  async observe(underWay: ManagedRotation | null): Promise<ControlPlaneObservation> {
+    const [apiServers, problems] = await Promise.all([this.observeApiServers(), this.#findProblems(underWay)]);
     return {
       apiServers,
       layouts: [],
@@ -91,12 +89,13 @@ export class GkectlPlatform implements ManagedPlatform {
     return 'gkectl has left nothing';
   }
 
-  async #findProblems(): Promise<readonly Problem[]> {
-    const { gkectl, isUnderWay } = this.#options;
+  /** @param underWay a rotation that is taken up: that it is under way is no reason against it */
+  async #findProblems(underWay: ManagedRotation | null): Promise<readonly Problem[]> {
+    const { gkectl } = this.#options;
     try {
       const text = await readFile(gkectl.userClusterConfig, 'utf8');
       const problems = findConfigProblems(gkectl.userClusterConfig, text);
-      if (problems.length > 0 || (await isUnderWay())) return problems;
+      if (problems.length > 0 || underWay !== null) return problems;
       return await this.#rotation.findProblems(new AbortController().signal);
     } catch (error) {
       if (error instanceof KeyturnError) return [{ code: error.code, subject: error.subject, message: error.message }];

@@ -5,7 +5,7 @@ import { fileURLToPath } from 'node:url';
 import { CoreV1Api, KubeConfig } from '@kubernetes/client-node';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { loadConfig } from '../../../src/config/load.ts';
-import { isStaticPod } from '../../../src/config/schema.ts';
+import { isOn } from '../../../src/config/schema.ts';
 import { applyManifest } from '../../../src/demo/control-plane/apply-manifest.ts';
 import { loadKubeConfig } from '../../../src/api-servers/kube-config.ts';
 import type { KubeletBed } from '../../../src/demo/kubelet/kubelet-bed.ts';
@@ -41,7 +41,8 @@ describeOnKubelet('nodes with real kubelets', () => {
   /** `pods` and `shells`: the same cluster, reached in both ways. */
   async function compose(name: 'pods' | 'shells', access: 'read-write' | 'read-only' = 'read-write') {
     const config = await loadConfig(configFile);
-    const cluster = config.clusters.filter(isStaticPod).find((each) => each.name === name)!;
+    const cluster = config.clusters.find((each) => each.name === name)!;
+    if (!isOn(cluster, 'static-pod')) throw new Error('its nodes are reached');
     const kubeConfig = await loadKubeConfig(bed.keyturnKubeconfigPath);
     const { nodes, agents } = await composeNodes(cluster, kubeConfig, (file) => file, access);
     return {
@@ -108,7 +109,7 @@ describeOnKubelet('nodes with real kubelets', () => {
     });
 
     test('observing takes an agent on each node; they are found by doctor, and gone when they are released', async () => {
-      const observed = await adapters.platform.observe();
+      const observed = await stagedOf(adapters).observe();
       expect(observed.problems).toEqual([]);
       expect(observed.layouts).toHaveLength(3);
       const { reads } = await compose('pods');
@@ -178,7 +179,7 @@ describeOnKubelet('nodes with real kubelets', () => {
     });
 
     test('a node whose API server never comes with its new manifest is healed by its watchdog', async () => {
-      const { layouts } = await adapters.platform.observe();
+      const { layouts } = await stagedOf(adapters).observe();
       const layout = layouts.find(({ node }) => node === 'node-2')!;
       const manifest = path.join(bed.nodes[1]!.manifestsDirectory, 'kube-apiserver.yaml');
       const before = await readFile(manifest, 'utf8');
@@ -197,7 +198,7 @@ describeOnKubelet('nodes with real kubelets', () => {
     });
 
     test('Trusting, Signing and the way back on one node, and nothing is left', async () => {
-      const { layouts } = await adapters.platform.observe();
+      const { layouts } = await stagedOf(adapters).observe();
       const layout = layouts.find(({ node }) => node === 'node-3')!;
       const file = path.join(bed.nodes[2]!.pkiDirectory, 'sa.key');
       const former = parsePrivateKey(await readFile(file, 'utf8'), file);

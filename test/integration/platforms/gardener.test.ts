@@ -6,6 +6,7 @@ import { loadKubeConfig } from '../../../src/api-servers/kube-config.ts';
 import { applyYaml } from '../../../src/demo/control-plane/apply-manifest.ts';
 import { GardenerPlatform, type GardenerPlatformOptions } from '../../../src/platforms/gardener/gardener.ts';
 import { ShootClient } from '../../../src/platforms/gardener/shoot-client.ts';
+import type { ManagedRotation } from '../../../src/platforms/port.ts';
 import type { PublicKey } from '../../../src/rotation/key.ts';
 import { FakeApiServer } from '../../fakes/api-server.ts';
 import { startGarden, type Garden, type ShootOptions } from '../../fixtures/garden.ts';
@@ -39,7 +40,6 @@ async function newShoot(options: ShootOptions = {}, change: Partial<GardenerPlat
     workersRollout: 'with-rotation',
     timeoutMs: 60_000,
     pollMs: 100,
-    isUnderWay: async () => false,
     ...change,
   });
   const rotation = {
@@ -261,8 +261,8 @@ describe('trouble under way', { timeout: 120_000 }, () => {
 });
 
 describe('preflight', { timeout: 120_000 }, () => {
-  const problems = async (platform: GardenerPlatform) =>
-    (await platform.observe()).problems.map(({ message }) => message);
+  const problems = async (platform: GardenerPlatform, underWay: ManagedRotation | null = null) =>
+    (await platform.observe(underWay)).problems.map(({ message }) => message);
 
   it('lets a Shoot at rest pass, and changes nothing by its dry run', async () => {
     const { platform, gardenlet } = await newShoot();
@@ -274,13 +274,13 @@ describe('preflight', { timeout: 120_000 }, () => {
   it('reads how long tokens live', async () => {
     const config = { extendTokenExpiration: false, maxTokenExpiration: '1080h' };
     const { platform } = await newShoot({ serviceAccountConfig: config });
-    expect(await platform.observe()).toMatchObject({ problems: [] });
-    expect((await platform.observe()).tokenLifetimes).toEqual({
+    expect(await platform.observe(null)).toMatchObject({ problems: [] });
+    expect((await platform.observe(null)).tokenLifetimes).toEqual({
       maxTokenExpirationMs: 1080 * 3_600_000,
       extendTokenExpiration: false,
     });
     const plain = await newShoot();
-    expect((await plain.platform.observe()).tokenLifetimes).toEqual({
+    expect((await plain.platform.observe(null)).tokenLifetimes).toEqual({
       maxTokenExpirationMs: null,
       extendTokenExpiration: true,
     });
@@ -335,9 +335,9 @@ describe('preflight', { timeout: 120_000 }, () => {
   });
 
   it('does not take our own rotation, which is taken up, for another', async () => {
-    const { platform, gardenlet } = await newShoot({}, { isUnderWay: async () => true });
+    const { platform, rotation, gardenlet } = await newShoot();
     await gardenlet.patchStatus({ credentials: { rotation: { serviceAccountKey: { phase: 'Prepared' } } } });
-    expect(await problems(platform)).toEqual([]);
+    expect(await problems(platform, rotation)).toEqual([]);
   });
 
   it('says who must publish: a custom issuer is not left to Gardener', async () => {

@@ -30,13 +30,12 @@ beforeEach(async () => {
 });
 afterEach(() => rm(directory, { recursive: true, force: true }));
 
-const platform = ({ command = gkectl.command, isUnderWay = false } = {}) =>
+const platform = ({ command = gkectl.command } = {}) =>
   new GkectlPlatform({
     gkectl: { command, userClusterConfig: config, adminKubeconfig: '/etc/admin.kubeconfig' },
     apiServers: servers,
     deadlineMs: 3_600_000,
     pollMs: 60_000,
-    isUnderWay: async () => isUnderWay,
   });
 const control = { signal: new AbortController().signal, report: () => undefined };
 const begin = (on = platform()) => on.begin(ROTATION, null, control);
@@ -153,7 +152,8 @@ describe('advance', () => {
 });
 
 describe('preflight', () => {
-  const problems = async (on = platform()) => (await on.observe()).problems.map(({ message }) => message);
+  const problems = async (underWay: typeof ROTATION | null = null) =>
+    (await platform().observe(underWay)).problems.map(({ message }) => message);
 
   it.each<[string, string, string | null]>([
     ['a completed rotation: nothing', statusText(4, 'completed'), null],
@@ -175,7 +175,7 @@ describe('preflight', () => {
 
   it('does not take our own rotation, which is taken up, for another', async () => {
     await gkectl.change({ status: statusText(4, 'running') });
-    expect(await problems(platform({ isUnderWay: true }))).toEqual([]);
+    expect(await problems(ROTATION)).toEqual([]);
   });
 
   it('refuses an advanced cluster without asking gkectl', async () => {
@@ -194,7 +194,7 @@ describe('preflight', () => {
   });
 
   it('sees the API servers', async () => {
-    expect((await platform().observe()).apiServers).toMatchObject([
+    expect((await platform().observe(null)).apiServers).toMatchObject([
       { node: 'node-1', signingKid: 'former', ready: true },
       { node: 'node-2', signingKid: 'former', ready: true },
     ]);
