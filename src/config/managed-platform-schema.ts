@@ -37,6 +37,3 @@ export const gardener = z.strictObject({
   timeout: duration('How long each part of Gardener may take until a person is asked').prefault('2h'),
   pollInterval: duration('Between two looks: for as long the new key may sign before it is published').prefault('5s'),
 });
-
-export type GkectlConfig = z.output<typeof gkectl>;
-export type GardenerConfig = z.output<typeof gardener>;

@@ -112,10 +112,12 @@ async function writeConfig(): Promise<string> {
 
 async function keyturn(...words: string[]): Promise<string> {
   const env = { ...process.env, ...environment };
-  const { stdout } = await promisify(execFile)(process.execPath, [main, ...words], { env }).catch(
-    (error: { stdout: string; stderr: string }) => ({ stdout: error.stdout + error.stderr }),
-  );
-  return stdout;
+  try {
+    return (await promisify(execFile)(process.execPath, [main, ...words], { env })).stdout;
+  } catch (error) {
+    const { stdout, stderr } = error as { stdout: string; stderr: string };
+    return stdout + stderr;
+  }
 }
 
 beforeAll(async () => {
