@@ -19,7 +19,7 @@ let number = 0;
 beforeAll(async () => {
   garden = await startGarden();
   ours = new KubeClient(await loadKubeConfig(await garden.kubeConfig('keyturn')), { timeoutMs: 30_000 });
-}, 600_000);
+});
 afterAll(() => garden.stop());
 
 /** A new Shoot, Keyturn's rights on it, and everything that acts on it. */
@@ -348,6 +348,30 @@ describe('preflight', { timeout: 120_000 }, () => {
     ]);
     const byDefault = await newShoot({}, { publishing: 'by-platform' });
     expect(await problems(byDefault.platform)).toEqual([]);
+  });
+
+  it('recognises a managed issuer: there is nothing to publish', async () => {
+    // The garden's operator offers it with a Secret; admission refuses the annotation otherwise.
+    await garden.kube.asAdmin('POST', '/api/v1/namespaces', { kind: 'Namespace', metadata: { name: 'garden' } });
+    const labels = { 'gardener.cloud/role': 'shoot-service-account-issuer' };
+    const stringData = { hostname: 'issuer.garden.test' };
+    const offer = { kind: 'Secret', metadata: { name: 'issuer', labels }, stringData };
+    await garden.kube.asAdmin('POST', '/api/v1/namespaces/garden/secrets', offer);
+    const { platform, gardenlet, annotate } = await newShoot();
+    const managed = { 'authentication.gardener.cloud/issuer': 'managed' };
+    await vi.waitFor(() => annotate(managed), { timeout: 30_000 });
+    expect(await problems(platform)).toEqual([
+      expect.stringContaining('at an address that gardenlet has not told yet'),
+    ]);
+    const url = 'https://issuer.garden.test/projects/dev/shoots/1/issuer';
+    await gardenlet.patchStatus({ advertisedAddresses: [{ name: 'service-account-issuer', url }] });
+    expect(await problems(platform)).toEqual([
+      expect.stringContaining(`Gardener serves its JWKS at ${url}, and there is nothing to publish`),
+    ]);
+    const byPlatform = await newShoot({}, { publishing: 'by-platform' });
+    await byPlatform.annotate(managed);
+    expect(await problems(byPlatform.platform)).toEqual([]);
+    expect(byPlatform.platform.capabilities.publishing).toBe('by-platform');
   });
 
   it('names the rights that are missing, and the manifest that grants them', async () => {

@@ -159,7 +159,7 @@ beforeAll(async () => {
   const logFile = path.join(directory, 'worker.log');
   const worker = await startGuardedProcess(process.execPath, [main, 'worker'], { logFile, environment });
   CLEAN_UP.push(() => worker.stop(15_000));
-}, 600_000);
+});
 
 afterAll(async () => {
   for (const end of CLEAN_UP.toReversed()) await end();

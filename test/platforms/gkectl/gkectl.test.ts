@@ -30,12 +30,12 @@ beforeEach(async () => {
 });
 afterEach(() => rm(directory, { recursive: true, force: true }));
 
-const platform = ({ command = gkectl.command } = {}) =>
+const platform = ({ command = gkectl.command, pollMs = 60_000 } = {}) =>
   new GkectlPlatform({
     gkectl: { command, userClusterConfig: config, adminKubeconfig: '/etc/admin.kubeconfig' },
     apiServers: servers,
     deadlineMs: 3_600_000,
-    pollMs: 60_000,
+    pollMs,
   });
 const control = { signal: new AbortController().signal, report: () => undefined };
 const begin = (on = platform()) => on.begin(ROTATION, null, control);
@@ -80,6 +80,19 @@ describe('begin', () => {
     servers[1]!.signs = 'next';
     expect(await begin()).toEqual({ changed: false, proof: 'tokens are signed with next already' });
     expect(await gkectl.rotations()).toBe(0);
+  });
+
+  it('does not wait for a call that goes on as long as the rotation does', async () => {
+    const rotateEndsWith = join(directory, 'done');
+    await gkectl.change({ rotateEndsWith });
+    const impatient = platform({ pollMs: 1 });
+    let first = await begin(impatient);
+    // The call may not have come to its start in that millisecond.
+    expect(first).toEqual({ waitingFor: 'gkectl, which was told to rotate and has not started yet' });
+    while ('waitingFor' in first) first = await begin(impatient);
+    expect(first).toEqual({ changed: true, proof: expect.stringContaining('KSASigningKeyRotationProcessedReason') });
+    expect(await gkectl.rotations()).toBe(1);
+    await writeFile(rotateEndsWith, '');
   });
 
   it('tells in gkectl’s own words why it refuses, and asks again only when it is retried', async () => {
