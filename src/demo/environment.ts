@@ -29,6 +29,8 @@ export interface EnvironmentOptions extends KeyturnConfigOptions {
   readonly nodes?: number;
   readonly signingKey?: KeyType;
   readonly apiServerFlags?: ControlPlaneOptions['apiServerFlags'];
+  /** Of the Temporal server. Default `error`. */
+  readonly temporalLogLevel?: 'debug' | 'error';
   readonly onProgress?: OnProgress;
 }
 
@@ -73,6 +75,7 @@ export async function startEnvironment(options: EnvironmentOptions): Promise<Env
       program: temporalProgram,
       directory: path.join(directory, 'temporal'),
       databasePath: path.join(directory, 'temporal', 'temporal.db'),
+      ...(options.temporalLogLevel === undefined ? {} : { logLevel: options.temporalLogLevel }),
     });
     cleanUp.push(() => temporal.stop());
     const connection = await Connection.connect({ address: temporal.address });

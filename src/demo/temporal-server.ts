@@ -13,6 +13,8 @@ export interface TemporalServerOptions {
   readonly directory: string;
   /** SQLite file in which everything is kept. Default: memory, all is lost with the process. */
   readonly databasePath?: string;
+  /** Default `error`. */
+  readonly logLevel?: 'debug' | 'error';
   /** Search attributes to register, by name, e.g. `{ KeyturnCluster: 'Keyword' }`. */
   readonly searchAttributes?: Readonly<Record<string, string>>;
 }
@@ -40,7 +42,7 @@ export async function startTemporalServer(options: TemporalServerOptions): Promi
     ['--ui-port', ui.port],
     ['--metrics-port', metrics.port],
     ['--http-port', http.port],
-    ['--log-level', 'error'],
+    ['--log-level', options.logLevel ?? 'error'],
     ...(options.databasePath === undefined ? [] : [['--db-filename', options.databasePath]]),
     ...Object.entries(options.searchAttributes ?? {}).map(([name, type]) => ['--search-attribute', `${name}=${type}`]),
   ];

@@ -13,7 +13,7 @@ import { composeNotifier } from './compose-notifier.ts';
 import { connectClient, reachTemporal, readConnectConfig } from './connect-temporal.ts';
 import { areKnown, registerSearchAttributes } from './register-search-attributes.ts';
 import { readDataConverter } from './payload-encryption.ts';
-import { serveMetrics } from './telemetry.ts';
+import { readLogLevel, startTelemetry } from './telemetry.ts';
 import { tellKeyAges } from './tell-key-ages.ts';
 import { currentVersionCommand, deploymentOf } from './versioning.ts';
 
@@ -21,7 +21,8 @@ import { currentVersionCommand, deploymentOf } from './versioning.ts';
 const workflowsPath = fileURLToPath(new URL(`../workflows/index${path.extname(import.meta.url)}`, import.meta.url));
 
 export async function runWorker(config: LoadedConfig): Promise<void> {
-  if (config.metrics !== undefined) serveMetrics(config.metrics.bindAddress);
+  const logLevel = readLogLevel();
+  startTelemetry({ ...config.metrics, ...(logLevel === undefined ? {} : { logLevel }) });
   const client = await connectClient();
   const native = await reachTemporal(() => NativeConnection.connect(readConnectConfig().connectionOptions));
   try {

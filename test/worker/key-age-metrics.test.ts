@@ -6,7 +6,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { reservePort } from '../../src/demo/free-port.ts';
 import type { RotationRecord } from '../../src/rotation/record.ts';
 import { KeyAgeMetrics } from '../../src/worker/key-age-metrics.ts';
-import { serveMetrics } from '../../src/worker/telemetry.ts';
+import { startTelemetry } from '../../src/worker/telemetry.ts';
 
 const DAY = 86_400_000;
 const record: RotationRecord = {
@@ -26,14 +26,14 @@ beforeAll(async () => {
   const listener = createServer().listen(0, '127.0.0.1');
   await once(listener, 'listening');
   try {
-    serveMetrics(`127.0.0.1:${(listener.address() as AddressInfo).port}`);
+    startTelemetry({ bindAddress: `127.0.0.1:${(listener.address() as AddressInfo).port}` });
   } catch (error) {
     taken = error;
   }
   listener.close();
   const reserved = await reservePort();
   address = `127.0.0.1:${reserved.port}`;
-  serveMetrics(address);
+  startTelemetry({ bindAddress: address });
   return () => reserved.release();
 });
 afterAll(() => Runtime.instance().shutdown());

@@ -53,7 +53,7 @@ export interface RunningWorker {
 }
 
 export async function startWorker(
-  { native }: DevServer,
+  { native }: Pick<DevServer, 'native'>,
   options: Pick<
     WorkerOptions,
     'taskQueue' | 'activities' | 'workflowBundle' | 'workerDeploymentOptions' | 'dataConverter'
