@@ -3,6 +3,7 @@ import type { AuditRecord } from '../rotation/audit.ts';
 import type { DrainPolicy } from '../rotation/drain.ts';
 import type { GateName } from '../rotation/gates.ts';
 import type { GuardName, GuardPolicies } from '../rotation/guards.ts';
+import type { KeyLayout } from '../rotation/key-layout.ts';
 import type { KeyRef } from '../rotation/key.ts';
 import type { Notification } from '../rotation/notification.ts';
 import type { LegacyTokenReport } from '../rotation/legacy-token-report.ts';
@@ -78,6 +79,8 @@ export interface StepInput {
   readonly guards: readonly GuardName[];
   readonly waitEnds: WaitEnds;
   readonly policies: GuardPolicies;
+  /** As the plan has it; absent in plans of before there was a choice. */
+  readonly keyLayout?: KeyLayout;
 }
 
 export interface StepResult {

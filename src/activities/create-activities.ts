@@ -119,7 +119,7 @@ export function createActivities(dependencies: ActivityDependencies): RotationAc
     pruneKey: step(issuerSteps.pruneKey),
     republishFormer: step(issuerSteps.republishFormer),
     untrust: nodeStep(nodeSteps.untrust),
-    settleControllerManager: nodeStep(nodeSteps.restoreControllerManager),
+    settleControllerManager: nodeStep(nodeSteps.settleControllerManager),
     retire: step(keySteps.retire),
     checkGuards: step(async () => ({ changed: false, proof: 'the guards hold' })),
 

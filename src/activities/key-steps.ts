@@ -5,6 +5,7 @@ import { kidOfJwk, parseJwks } from '../jwks/jwks.ts';
 import { toPublicKey } from '../keys/public-key.ts';
 import { readPublic } from '../publishers/read-back.ts';
 import { formerTimesOf } from '../rotation/key-age.ts';
+import { FORMER_KEY_LAYOUT } from '../rotation/key-layout.ts';
 import type { KeyRef, PublicKey } from '../rotation/key.ts';
 import { knowsNext, type RecordWithNext, type RotationRecord } from '../rotation/record.ts';
 import { isManaged } from '../platforms/port.ts';
@@ -48,7 +49,7 @@ export async function recordRotation(
 
 async function newRecord(
   adapters: ClusterAdapters,
-  { rotationId, keyVersion, former }: StepInput,
+  { rotationId, keyVersion, former, keyLayout = FORMER_KEY_LAYOUT }: StepInput,
   before: RotationRecord | null,
   startedAt: string,
 ): Promise<Omit<RotationRecord, 'next'>> {
@@ -59,7 +60,8 @@ async function newRecord(
     keyVersion,
     startedAt,
     former: await readPublicKey(adapters, former),
-    layouts,
+    // The choice was made in Preflight, and stands in the plan.
+    layouts: layouts.map((layout) => ({ ...layout, keyLayout })),
     milestones: {},
     formerTimes: formerTimesOf(before),
   };

@@ -30,7 +30,7 @@ export async function sign(context: NodeStepContext): Promise<StepOutcome> {
   const layout = layoutOf(context);
   await keepFormerToken(context);
   const key = await adapters.keyStore.load(adapters.name, record.next.kid);
-  return outcomeOf(await adapters.platform.sign(layout, key, control));
+  return outcomeOf(await adapters.platform.sign(layout, record.former, key, control));
 }
 
 export async function signWithFormer(context: NodeStepContext): Promise<StepOutcome> {
@@ -46,10 +46,16 @@ export async function switchControllerManager(context: NodeStepContext): Promise
   return outcomeOf(await adapters.platform.switchControllerManager(layoutOf(context), record.next, control));
 }
 
-/** Undo of switchControllerManager, and the last step of Untrusting: back to the path of before. */
+/** Undo of switchControllerManager. */
 export async function restoreControllerManager(context: NodeStepContext): Promise<StepOutcome> {
-  const { adapters, control } = context;
-  return outcomeOf(await adapters.platform.restoreControllerManager(layoutOf(context), control));
+  const { adapters, record, control } = context;
+  return outcomeOf(await adapters.platform.restoreControllerManager(layoutOf(context), record.former, control));
+}
+
+/** The last step of Untrusting: the path of before, with the new key. */
+export async function settleControllerManager(context: NodeStepContext): Promise<StepOutcome> {
+  const { adapters, record, control } = context;
+  return outcomeOf(await adapters.platform.restoreControllerManager(layoutOf(context), record.next, control));
 }
 
 export async function untrust(context: NodeStepContext): Promise<StepOutcome> {

@@ -3,10 +3,11 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { Holder } from '../cluster-lock/port.ts';
 import { KeyturnError } from '../errors.ts';
 import type { StepControl } from '../platforms/port.ts';
+import { describeKeyLayout, FORMER_KEY_LAYOUT } from '../rotation/key-layout.ts';
 import type { KeyRef } from '../rotation/key.ts';
 import { rulesAskedBy } from '../rotation/legacy-tokens.ts';
 import { makePlan } from '../rotation/make-plan.ts';
-import type { Plan } from '../rotation/plan.ts';
+import type { Plan, PlanInput } from '../rotation/plan.ts';
 import { findBlockers, findFormer, type PreflightFacts } from '../rotation/preflight.ts';
 import { isUnfinished, type RotationRecord } from '../rotation/record.ts';
 import { canStillRollBack, stepsDoneBefore } from '../rotation/take-up.ts';
@@ -103,8 +104,18 @@ export function planFor(
     probePod: adapters.probePods?.plan ?? null,
     restarts: policies.restartWorkloads,
     ...(facts.legacyTokens === null ? {} : { legacyTokens: facts.legacyTokens }),
+    ...keyLayoutOf(facts),
   });
   return { plan, former: { kid: former.kid, alg: former.alg } };
+}
+
+/** A rotation keeps the layout with which it began. */
+function keyLayoutOf({ record, controlPlane }: PreflightFacts): Pick<PlanInput, 'keyLayout'> {
+  if (isUnfinished(record)) {
+    const layout = record.layouts[0]?.keyLayout ?? FORMER_KEY_LAYOUT;
+    return { keyLayout: { layout, because: 'the rotation that is taken up began with it' } };
+  }
+  return controlPlane.keyLayout === undefined ? {} : { keyLayout: controlPlane.keyLayout };
 }
 
 /** A refused rotation changed nothing and holds nothing. */
@@ -159,6 +170,7 @@ function warningsOf(plan: Plan, record: RotationRecord | null, { gates }: Cluste
   const warnings: string[] = [...(plan.limits ?? [])];
   if (gates.includes('each-node') && plan.steps.some(({ action }) => action.type === 'followRotation'))
     warnings.push('The gate each-node asks nowhere: the platform changes its nodes by itself.');
+  if (plan.keyLayout !== undefined) warnings.push(`Key layout: ${describeKeyLayout(plan.keyLayout)}.`);
   if (record !== null) warnings.push(`Takes up the rotation ${record.rotationId} that a former run left unfinished.`);
   if (override !== undefined) {
     warnings.push(

@@ -120,6 +120,12 @@ export class KubeApiServer implements ApiServer {
     });
   }
 
+  async startTime(): Promise<number | undefined> {
+    const metrics = await this.#client.read('/metrics').catch(() => '');
+    const seconds = /^process_start_time_seconds (\S+)$/m.exec(metrics)?.[1];
+    return seconds === undefined ? undefined : Number(seconds) * 1000;
+  }
+
   async clockSkewMs(): Promise<number> {
     const before = this.#now();
     const { headers } = await this.#readyz();

@@ -84,6 +84,13 @@ export class KubeCluster {
     return addresses.map((address) => `https://${address.includes(':') ? `[${address}]` : address}:${port}`);
   }
 
+  /** Whether kubeadm made this cluster, and would write its manifests anew. @throws API_SERVER_UNREACHABLE, API_SERVER_FORBIDDEN */
+  async kubeadmConfigExists(): Promise<boolean> {
+    const path = '/api/v1/namespaces/kube-system/configmaps/kubeadm-config';
+    const call = { verb: 'get', path, resource: 'configmaps', object: 'kube-system/kubeadm-config' } as const;
+    return (await this.#client.call(call, [404])).status !== 404;
+  }
+
   /** The kid with which the leading controller manager signs. @param timeoutMs default 30 s @throws EFFECT_MISSING (retryable), as above */
   mintLegacyToken(timeoutMs = 30_000): Promise<Kid> {
     return mintLegacyToken(this.#client, this.#probe, timeoutMs);

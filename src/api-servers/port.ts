@@ -46,6 +46,11 @@ export interface ApiServer {
   reviewToken(token: string, audiences?: readonly string[]): Promise<Verdict>;
   /** A plain request (SelfSubjectReview) with the token as the bearer. Never throws. */
   useToken(token: string): Promise<Verdict>;
+  /**
+   * When its process began, in ms since the epoch by the node's own clock, from `process_start_time_seconds`; up to 1000 ms too early.
+   * undefined where it does not answer, or does not say. Never throws.
+   */
+  startTime(): Promise<number | undefined>;
   /** Worker's clock minus the API server's `Date`, in ms, resolution 1 s. */
   clockSkewMs(): Promise<number>;
 }

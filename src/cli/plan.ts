@@ -9,6 +9,7 @@ import { mergeKeys, removeKey } from '../jwks/edit-jwks.ts';
 import { toJwk } from '../keys/jwk.ts';
 import { isManaged } from '../platforms/port.ts';
 import { formatDuration } from '../rotation/duration.ts';
+import { describeKeyLayout } from '../rotation/key-layout.ts';
 import type { KeyRef, PublicKey } from '../rotation/key.ts';
 import { legacyTokenLines } from '../rotation/legacy-token-report.ts';
 import type { Plan } from '../rotation/plan.ts';
@@ -102,6 +103,7 @@ function renderPreview({ cluster, plan, former, diffs }: Preview): string {
       ? []
       : [`Wait of Refreshing: ${formatDuration(kubelet.ms)} at most: ${kubelet.explanation}`]),
     `Wait of Draining:   ${formatDuration(drain.totalMs)}: ${drain.explanation}`,
+    ...(plan.keyLayout === undefined ? [] : [`Key layout:         ${describeKeyLayout(plan.keyLayout)}`]),
     `No way back from ${plan.pointOfNoReturn} on.`,
     ...(plan.limits ?? []),
     '',

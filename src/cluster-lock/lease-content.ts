@@ -51,6 +51,7 @@ const recordSchema: z.ZodType<RotationRecord> = z.looseObject({
       signingKeyFile: z.string(),
       trustedKeyFiles: z.array(z.string()),
       controllerManagerKeyFile: z.string().nullable(),
+      keyLayout: z.enum(['flags', 'in-place']).exactOptional(),
     }),
   ),
   milestones: z.looseObject({

@@ -37,6 +37,12 @@ const staticPod = z.strictObject({
   access: access.default('local').describe('How files of the nodes are reached'),
   ssh: platformSsh.prefault({}).describe('For nodes with access ssh'),
   pod: podAccess.optional().describe('For nodes with access pod, which need it'),
+  keyLayout: z
+    .enum(['flags', 'in-place'])
+    .optional()
+    .describe(
+      'How nodes get the new key; default: in-place where the ConfigMap kube-system/kubeadm-config exists, else flags',
+    ),
   nodes: z.array(node).min(1).describe('All control-plane nodes, in the order in which they are changed'),
 });
 

@@ -57,20 +57,23 @@ export interface StagedPlatform {
   backUp(layout: NodeLayout, rotationId: string): Promise<void>;
   removeBackUp(layout: NodeLayout, rotationId: string): Promise<void>;
 
-  /** Trusting: brings the public key and adds its flag; done when this API server publishes it. */
+  /** Trusting: brings the public key and has the API server read it; done when this API server publishes it. */
   trust(layout: NodeLayout, next: PublicKey, control: StepControl): Promise<NodeChange>;
-  /** Undo of trust: removes the flag, waits until the key is no longer published by it, removes the file. */
+  /** Undo of trust: takes the key away again, waits until this API server no longer publishes it. */
   distrust(layout: NodeLayout, next: KeyRef, control: StepControl): Promise<NodeChange>;
 
   /** Signing: brings the private key (0600, owned as its predecessor) and switches the API server; done when its tokens carry the new kid. */
-  sign(layout: NodeLayout, next: SigningKey, control: StepControl): Promise<NodeChange>;
-  /** Undo of sign: switches the API server back to `layout.signingKeyFile`, waits for the former kid, removes the new private key. */
+  sign(layout: NodeLayout, former: KeyRef, next: SigningKey, control: StepControl): Promise<NodeChange>;
+  /** Undo of sign: switches the API server back, waits for the former kid, removes the new private key. */
   signWithFormer(layout: NodeLayout, former: KeyRef, next: KeyRef, control: StepControl): Promise<NodeChange>;
 
   /** Signing: switches the node's controller manager to the new private key. */
   switchControllerManager(layout: NodeLayout, next: KeyRef, control: StepControl): Promise<NodeChange>;
-  /** Back to `layout.controllerManagerKeyFile`: the undo of the above, and the last step of Untrusting. */
-  restoreControllerManager(layout: NodeLayout, control: StepControl): Promise<NodeChange>;
+  /**
+   * Back to `layout.controllerManagerKeyFile`: the undo of the above, and the last step of Untrusting.
+   * @param signer whose private key stands there then: the former on the way back, the new one at the end
+   */
+  restoreControllerManager(layout: NodeLayout, signer: KeyRef, control: StepControl): Promise<NodeChange>;
 
   /**
    * Untrusting: the new pair takes the place of the former at the former's own paths (other keys in those files stay), and the manifest

@@ -24,5 +24,6 @@ export function makePlan(input: PlanInput): Plan {
     ...(capabilities.ordering === 'staged' ? stagedPlan(input) : managedPlan(input, capabilities)),
     ...(limits.length === 0 ? {} : { limits }),
     ...(input.legacyTokens === undefined ? {} : { legacyTokens: input.legacyTokens }),
+    ...(input.keyLayout === undefined ? {} : { keyLayout: input.keyLayout }),
   };
 }

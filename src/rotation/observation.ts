@@ -1,5 +1,6 @@
 // What was observed of a cluster: the facts that plan, guards and drain are computed from. No secrets, JSON only.
 import type { KeyRef, Kid } from './key.ts';
+import type { ChosenKeyLayout, KeyLayout } from './key-layout.ts';
 
 /** One thing that is wrong, or that a reader should know. */
 export interface Problem {
@@ -37,6 +38,8 @@ export interface NodeLayout {
   readonly trustedKeyFiles: readonly string[];
   /** kube-controller-manager `--service-account-private-key-file`; null where it has none */
   readonly controllerManagerKeyFile: string | null;
+  /** How the rotation changes this node. Absent in records of before there was a choice: `flags`. */
+  readonly keyLayout?: KeyLayout;
 }
 
 /** Flags that bound how long a token can live. */
@@ -91,6 +94,8 @@ export interface ControlPlaneObservation {
   readonly apiServers: readonly ApiServerObservation[];
   /** One per node whose manifests could be read. */
   readonly layouts: readonly NodeLayout[];
+  /** How a rotation that starts now would change the nodes; absent where the platform does that itself. */
+  readonly keyLayout?: ChosenKeyLayout;
   readonly tokenLifetimes: TokenLifetimeFlags;
   /** Unreadable manifests, unknown flag shapes, nodes that cannot be reached: each keeps a rotation from starting. */
   readonly problems: readonly Problem[];

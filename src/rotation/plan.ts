@@ -2,6 +2,7 @@
 import type { Capabilities } from './capabilities.ts';
 import type { DrainComputation } from './drain.ts';
 import type { GuardName } from './guards.ts';
+import type { ChosenKeyLayout } from './key-layout.ts';
 import type { RefreshWait } from './kubelet-refresh.ts';
 import type { LegacyTokenReport } from './legacy-token-report.ts';
 import type { Phase } from './phase.ts';
@@ -102,6 +103,8 @@ export interface Plan {
   readonly steps: readonly Step[];
   /** As Preflight saw them; absent in plans of before this was looked for. */
   readonly legacyTokens?: LegacyTokenReport;
+  /** How the nodes are changed; absent in plans of before there was a choice. */
+  readonly keyLayout?: ChosenKeyLayout;
 }
 
 export interface PlanInput {
@@ -115,4 +118,5 @@ export interface PlanInput {
   /** Restarted in Refreshing, one after the other. Default: none. */
   readonly restarts?: readonly WorkloadName[];
   readonly legacyTokens?: LegacyTokenReport;
+  readonly keyLayout?: ChosenKeyLayout;
 }

@@ -1,5 +1,6 @@
 // Composes a cluster whose control plane is static pods: its nodes are reached as keyturn.yaml says.
 import { KubeApiServer } from '../api-servers/api-server.ts';
+import { KubeCluster } from '../api-servers/cluster.ts';
 import { createComponentProbe } from '../api-servers/component-probe.ts';
 import type { ClusterOn, NodeConfig } from '../config/schema.ts';
 import { StaticPodPlatform } from '../platforms/static-pod/static-pod.ts';
@@ -32,6 +33,8 @@ export async function composeStaticPod({
       nodes,
       nodeAgents: composed.agents !== null,
       readyTimeoutMs: policies.readyTimeout,
+      keyLayout: platform.keyLayout,
+      kubeadmConfigExists: () => new KubeCluster({ client }).kubeadmConfigExists(),
     }),
     nodeAgents: composed.agents,
     apiServers: nodes.map(({ apiServer }) => apiServer),

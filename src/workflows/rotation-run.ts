@@ -289,7 +289,7 @@ export class RotationRun {
   }
 
   private inputOf({ action, guards }: Step | UndoStep, node: string | null): StepInput {
-    const { cluster, rotationId, former, keyVersion, policies } = this.ready;
+    const { cluster, rotationId, former, keyVersion, policies, plan } = this.ready;
     const restarted = 'workload' in action ? { workload: action.workload } : {};
     return {
       cluster,
@@ -301,6 +301,7 @@ export class RotationRun {
       guards,
       waitEnds: this.clock.ends(),
       policies,
+      ...(plan.keyLayout === undefined ? {} : { keyLayout: plan.keyLayout.layout }),
     };
   }
 }

@@ -68,6 +68,10 @@ export class FakeApiServer implements ApiServer {
     return this.#judge(token, 'api');
   }
 
+  async startTime(): Promise<number | undefined> {
+    return this.state === 'ready' ? 0 : undefined;
+  }
+
   async clockSkewMs(): Promise<number> {
     return 0;
   }

@@ -143,6 +143,7 @@ export class FakeNode {
       },
       reviewToken: async () => ({ outcome: 'accepted' }),
       useToken: async () => ({ outcome: 'accepted' }),
+      startTime: async () => this.#process('kube-apiserver')?.startedAt,
       clockSkewMs: async () => 0,
     };
   }

@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { SigningKey } from '../../src/keys/signing-key.ts';
 import { StaticPodPlatform } from '../../src/platforms/static-pod/static-pod.ts';
+import type { KeyLayout } from '../../src/rotation/key-layout.ts';
 import type { NodeLayout } from '../../src/rotation/observation.ts';
 import { FakeNode } from './static-pod-node.ts';
 
@@ -19,6 +20,8 @@ export interface WorldOptions {
   /** Further content of sa.pub after the former key. */
   readonly otherKeys?: string;
   readonly probeControllerManagers?: boolean;
+  /** Default `flags`. */
+  readonly keyLayout?: KeyLayout;
 }
 
 export class StaticPodWorld {
@@ -45,6 +48,7 @@ export class StaticPodWorld {
       signingKeyFile: '/etc/kubernetes/pki/sa.key',
       trustedKeyFiles: ['/etc/kubernetes/pki/sa.pub'],
       controllerManagerKeyFile: '/etc/kubernetes/pki/sa.key',
+      keyLayout: options.keyLayout ?? 'flags',
     }));
     this.platform = new StaticPodPlatform({
       nodes: this.nodes.map(({ name, files, apiServer, directory, controllerManager }) => ({

@@ -84,10 +84,10 @@ test.for([
   await platform.backUp(layout, ROTATION_ID);
   const steps = [
     () => platform.trust(layout, next, freely()),
-    () => platform.sign(layout, next, freely()),
+    () => platform.sign(layout, former, next, freely()),
     () => platform.switchControllerManager(layout, next, freely()),
     () => platform.untrust(layout, former, next, freely()),
-    () => platform.restoreControllerManager(layout, freely()),
+    () => platform.restoreControllerManager(layout, next, freely()),
   ];
   for (const [index, step] of steps.entries()) {
     const change = await step();

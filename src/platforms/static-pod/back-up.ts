@@ -54,6 +54,8 @@ export async function removeBackUp(
 /** What a back-up holds of the former pair. */
 export interface FormerPair {
   readonly publicKey: PublicKey;
+  /** Content of the signing key file: a secret. */
+  readonly signing: string;
   /** Contents by path on the node; secrets among them. */
   readonly contents: ReadonlyMap<string, string>;
 }
@@ -64,19 +66,38 @@ export async function findFormerPair(
   keyFiles: HostKeyFiles,
   former: Kid,
 ): Promise<FormerPair | undefined> {
-  const parent = backUpParent(keyFiles);
-  for (const name of (await node.files.list(parent)).filter((entry) => entry.startsWith(FOLDER_PREFIX))) {
+  for (const folder of await listBackUps(node, keyFiles)) {
     const contents = new Map<string, string>();
     for (const path of keyFiles.all) {
-      const copy = await node.files.read(posix.join(parent, name, path));
+      const copy = await node.files.read(posix.join(folder, path));
       if (copy !== undefined) contents.set(path, copy.content);
     }
     const signing = contents.get(keyFiles.signing);
     if (signing === undefined) continue;
-    const publicKey = publicHalf(signing, `${node.name}:${parent}/${name}`);
-    if (publicKey?.kid === former) return { publicKey, contents };
+    const publicKey = publicHalf(signing, `${node.name}:${folder}`);
+    if (publicKey?.kid === former) return { publicKey, signing, contents };
   }
   return undefined;
+}
+
+/** Every copy of one file in the node's back-ups, whatever rotation made them. */
+export async function readCopies(
+  node: ControlPlaneNode,
+  keyFiles: HostKeyFiles,
+  path: string,
+): Promise<readonly string[]> {
+  const copies: string[] = [];
+  for (const folder of await listBackUps(node, keyFiles)) {
+    const copy = await node.files.read(posix.join(folder, path));
+    if (copy !== undefined) copies.push(copy.content);
+  }
+  return copies;
+}
+
+async function listBackUps(node: ControlPlaneNode, keyFiles: HostKeyFiles): Promise<readonly string[]> {
+  const parent = backUpParent(keyFiles);
+  const names = (await node.files.list(parent)).filter((entry) => entry.startsWith(FOLDER_PREFIX));
+  return names.map((name) => posix.join(parent, name));
 }
 
 /** undefined for a copy that is damaged: another folder may hold a whole one. */

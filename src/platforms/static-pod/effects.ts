@@ -80,7 +80,8 @@ export function either(effect: Effect, lasting: Effect, clock: Clock, noticeMs: 
   };
 }
 
-function whenReady(node: ControlPlaneNode, look: (moment: Moment) => Promise<Sighting>): Effect {
+/** Asks only one that is ready. */
+export function whenReady(node: ControlPlaneNode, look: (moment: Moment) => Promise<Sighting>): Effect {
   const { url } = node.apiServer;
   return async (moment) => {
     const { ready, reason } = await node.apiServer.readiness();

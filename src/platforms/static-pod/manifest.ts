@@ -27,6 +27,7 @@ export interface Word {
 
 /** As far as parseManifest has made sure of it. */
 export interface PodData {
+  readonly metadata?: { readonly annotations?: Readonly<Record<string, unknown>> | null };
   readonly spec: {
     readonly containers: readonly {
       readonly command?: string[];
@@ -64,7 +65,8 @@ export function parseManifest(manifest: Manifest): ParsedManifest {
   return findContainer(manifest, document, containers);
 }
 
-function parseOneDocument(manifest: Manifest): Document.Parsed {
+/** @throws MANIFEST_UNREADABLE MANIFEST_UNSUPPORTED */
+export function parseOneDocument(manifest: Manifest): Document.Parsed {
   const documents = parseAllDocuments(manifest.source);
   const [document, second] = documents;
   if (document === undefined) throw unreadable(manifest, 'is empty');

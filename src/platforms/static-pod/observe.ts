@@ -1,5 +1,6 @@
 // Sees everything that a rotation needs to know of a static-pod control plane, and everything that speaks against one: all reasons at once.
 import { parsePrivateKey, parsePublicKeys } from '../../keys/pem.ts';
+import type { KeyLayout } from '../../rotation/key-layout.ts';
 import type {
   ApiServerObservation,
   ControlPlaneObservation,
@@ -8,14 +9,18 @@ import type {
   TokenLifetimeFlags,
 } from '../../rotation/observation.ts';
 import { collectInto, observeApiServer } from '../observe-api-servers.ts';
+import { findInPlaceProblems } from './choose-key-layout.ts';
 import { findKeyFiles, readKeyFile } from './key-files.ts';
 import { longestLifetimes, readLayout, readTokenLifetimes } from './layout.ts';
 import { readManifest } from './node-manifests.ts';
 import type { ControlPlaneNode } from './node-manifests.ts';
 
 /** Never throws for what is wrong with a node: that is a problem in the result. */
-export async function observeControlPlane(nodes: readonly ControlPlaneNode[]): Promise<ControlPlaneObservation> {
-  const observed = await Promise.all(nodes.map(observeNode));
+export async function observeControlPlane(
+  nodes: readonly ControlPlaneNode[],
+  keyLayout: KeyLayout,
+): Promise<ControlPlaneObservation> {
+  const observed = await Promise.all(nodes.map((node) => observeNode(node, keyLayout)));
   return {
     apiServers: observed.map(({ apiServer }) => apiServer),
     layouts: observed.flatMap(({ layout }) => layout ?? []),
@@ -31,7 +36,7 @@ interface NodeObservation {
   readonly problems: readonly Problem[];
 }
 
-async function observeNode(node: ControlPlaneNode): Promise<NodeObservation> {
+async function observeNode(node: ControlPlaneNode, keyLayout: KeyLayout): Promise<NodeObservation> {
   const problems: Problem[] = [];
   const attempt = collectInto(problems);
   const [apiServer, manifest, controllerManager] = await Promise.all([
@@ -40,9 +45,14 @@ async function observeNode(node: ControlPlaneNode): Promise<NodeObservation> {
     attempt(() => readManifest(node, 'kube-controller-manager')),
   ]);
   const lifetimes = manifest && (await attempt(() => readTokenLifetimes(manifest)));
-  const layout =
+  const read =
     manifest && controllerManager && (await attempt(() => readLayout(node.name, manifest, controllerManager)));
+  const layout = read && { ...read, keyLayout };
   if (layout !== undefined) await observeKeyFiles(node, layout, problems);
+  if (layout !== undefined && keyLayout === 'in-place') {
+    const found = await findInPlaceProblems(node, layout);
+    problems.push(...found.filter(({ message }) => problems.every((known) => known.message !== message)));
+  }
   return { apiServer, layout, lifetimes, problems };
 }
 

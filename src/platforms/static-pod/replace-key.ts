@@ -5,7 +5,8 @@ import { parsePrivateKey, parsePublicKeys } from '../../keys/pem.ts';
 import type { SigningKey } from '../../keys/signing-key.ts';
 import type { Kid } from '../../rotation/key.ts';
 
-interface KeyBlock {
+/** One key of a PEM text, and where it stands, without its line end. */
+export interface KeyBlock {
   readonly kid: Kid;
   readonly isPrivate: boolean;
   readonly start: number;
@@ -46,7 +47,8 @@ export function holdsKey(pem: string, kid: Kid, subject: string): boolean {
   return findKeys(pem, subject).some((block) => block.kid === kid);
 }
 
-function findKeys(pem: string, subject: string): readonly KeyBlock[] {
+/** In the order of the text. @throws KEY_MALFORMED KEY_ENCRYPTED KEY_UNSUPPORTED; KEY_MALFORMED where there is none */
+export function findKeys(pem: string, subject: string): readonly KeyBlock[] {
   const found: KeyBlock[] = [];
   let position = 0;
   let parametersStart: number | undefined;

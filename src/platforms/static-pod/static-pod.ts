@@ -6,22 +6,19 @@ import type { NodeFiles } from '../../nodes/port.ts';
 import type { KeyRef, PublicKey } from '../../rotation/key.ts';
 import type { ApiServerObservation, ControlPlaneObservation, NodeLayout } from '../../rotation/observation.ts';
 import type { StagedCapabilities } from '../../rotation/capabilities.ts';
+import { FORMER_KEY_LAYOUT } from '../../rotation/key-layout.ts';
+import type { KeyLayout } from '../../rotation/key-layout.ts';
 import type { FileDiff, NodeChange, StagedPlatform, StepControl } from '../port.ts';
 import { backUp, removeBackUp } from './back-up.ts';
-import { changeManifest } from './change-manifest.ts';
 import type { Timing } from './change-manifest.ts';
+import { chooseKeyLayout } from './choose-key-layout.ts';
 import type { ComponentProbe } from './component-probe.ts';
-import { restoreControllerManager, switchControllerManager } from './controller-manager.ts';
-import { doesNotPublish, doesNotSignWith, publishes, signsWith } from './effects.ts';
-import { bringPrivateKey, bringPublicKey, findKeyFiles } from './key-files.ts';
-import { manifestSteps } from './manifest-steps.ts';
 import type { ControlPlaneNode } from './node-manifests.ts';
 import { observeApiServers } from '../observe-api-servers.ts';
+import { flagsLayout } from './flags/steps.ts';
+import { inPlaceLayout } from './in-place/steps.ts';
+import type { KeyLayoutSteps, NodeTask } from './key-layout.ts';
 import { observeControlPlane } from './observe.ts';
-import { previewNode } from './preview.ts';
-import { refuseToDistrustSigner, refuseToSignUntrusted } from './refusals.ts';
-import { removeUnnamed, retireFiles } from './retire.ts';
-import { untrust } from './untrust.ts';
 import { systemClock } from '../wait-for.ts';
 import type { Clock } from '../wait-for.ts';
 
@@ -46,12 +43,17 @@ export interface StaticPodOptions {
   /** Pause between two looks. Default 500 ms. */
   readonly pollMs?: number;
   readonly clock?: Clock;
+  /** Default: `in-place` where kubeadm looks after the cluster, else `flags`. */
+  readonly keyLayout?: KeyLayout | undefined;
+  /** Whether there is a ConfigMap kube-system/kubeadm-config. Default: there is none. @throws API_SERVER_UNREACHABLE, API_SERVER_FORBIDDEN */
+  readonly kubeadmConfigExists?: () => Promise<boolean>;
 }
 
 export class StaticPodPlatform implements StagedPlatform {
   readonly capabilities: StagedCapabilities;
   readonly #nodes: ReadonlyMap<string, ControlPlaneNode>;
   readonly #timing: Timing;
+  readonly #chooseKeyLayout: () => ReturnType<typeof chooseKeyLayout>;
 
   constructor({
     nodes,
@@ -60,15 +62,20 @@ export class StaticPodPlatform implements StagedPlatform {
     noticeMs = 60_000,
     pollMs = 500,
     clock = systemClock,
+    keyLayout,
+    kubeadmConfigExists = async () => false,
   }: StaticPodOptions) {
     const withDefaults = nodes.map((node) => ({ manifestsDirectory: '/etc/kubernetes/manifests', ...node }));
     this.#nodes = new Map(withDefaults.map((node) => [node.name, node]));
     this.capabilities = { ordering: 'staged', rollBack: true, nodeAgents };
+    this.#chooseKeyLayout = () => chooseKeyLayout(keyLayout, kubeadmConfigExists);
     this.#timing = { clock, readyTimeoutMs, noticeMs, pollMs };
   }
 
-  observe(): Promise<ControlPlaneObservation> {
-    return observeControlPlane([...this.#nodes.values()]);
+  async observe(): Promise<ControlPlaneObservation> {
+    const { keyLayout, problems } = await this.#chooseKeyLayout();
+    const observed = await observeControlPlane([...this.#nodes.values()], keyLayout.layout);
+    return { ...observed, keyLayout, problems: [...observed.problems, ...problems] };
   }
 
   observeApiServers(): Promise<readonly ApiServerObservation[]> {
@@ -76,7 +83,9 @@ export class StaticPodPlatform implements StagedPlatform {
   }
 
   async preview(layouts: readonly NodeLayout[], next: KeyRef): Promise<readonly FileDiff[]> {
-    return (await Promise.all(layouts.map((layout) => previewNode(this.#node(layout), layout, next)))).flat();
+    return (
+      await Promise.all(layouts.map((layout) => stepsOf(layout).preview(this.#node(layout), layout, next)))
+    ).flat();
   }
 
   async backUp(layout: NodeLayout, rotationId: string): Promise<void> {
@@ -88,93 +97,31 @@ export class StaticPodPlatform implements StagedPlatform {
   }
 
   async trust(layout: NodeLayout, next: PublicKey, control: StepControl): Promise<NodeChange> {
-    const node = this.#node(layout);
-    const steps = manifestSteps(layout, next.kid);
-    const brought = await bringPublicKey(node, await findKeyFiles(node, layout), next);
-    const change = await changeManifest(
-      node,
-      {
-        component: 'kube-apiserver',
-        edit: steps.trust,
-        inverse: steps.distrust,
-        effect: publishes(node, next.kid),
-        formerEffect: doesNotPublish(node, next.kid),
-      },
-      this.#timing,
-      control,
-    );
-    return { ...change, changed: change.changed || brought };
+    return stepsOf(layout).trust(this.#task(layout, control), next);
   }
 
   async distrust(layout: NodeLayout, next: KeyRef, control: StepControl): Promise<NodeChange> {
-    const node = this.#node(layout);
-    const steps = manifestSteps(layout, next.kid);
-    await refuseToDistrustSigner(node, layout, next);
-    const change = await changeManifest(
-      node,
-      {
-        component: 'kube-apiserver',
-        edit: steps.distrust,
-        inverse: steps.trust,
-        effect: doesNotPublish(node, next.kid),
-        formerEffect: publishes(node, next.kid),
-      },
-      this.#timing,
-      control,
-    );
-    await removeUnnamed(node, layout, next.kid, ['pub', 'key']);
-    return change;
+    return stepsOf(layout).distrust(this.#task(layout, control), next);
   }
 
-  async sign(layout: NodeLayout, next: SigningKey, control: StepControl): Promise<NodeChange> {
-    const node = this.#node(layout);
-    const steps = manifestSteps(layout, next.kid);
-    await refuseToSignUntrusted(node, steps.sign, next);
-    const brought = await bringPrivateKey(node, (await findKeyFiles(node, layout)).signing, next);
-    const change = await changeManifest(
-      node,
-      {
-        component: 'kube-apiserver',
-        edit: steps.sign,
-        inverse: steps.signWithFormer,
-        effect: signsWith(node, next.kid),
-        formerEffect: doesNotSignWith(node, next.kid),
-      },
-      this.#timing,
-      control,
-    );
-    return { ...change, changed: change.changed || brought };
+  async sign(layout: NodeLayout, former: KeyRef, next: SigningKey, control: StepControl): Promise<NodeChange> {
+    return stepsOf(layout).sign(this.#task(layout, control), former, next);
   }
 
   async signWithFormer(layout: NodeLayout, former: KeyRef, next: KeyRef, control: StepControl): Promise<NodeChange> {
-    const node = this.#node(layout);
-    const steps = manifestSteps(layout, next.kid);
-    const change = await changeManifest(
-      node,
-      {
-        component: 'kube-apiserver',
-        edit: steps.signWithFormer,
-        inverse: steps.sign,
-        effect: signsWith(node, former.kid),
-        formerEffect: signsWith(node, next.kid),
-      },
-      this.#timing,
-      control,
-    );
-    await removeUnnamed(node, layout, next.kid, ['key']);
-    return change;
+    return stepsOf(layout).signWithFormer(this.#task(layout, control), former, next);
   }
 
-  switchControllerManager(layout: NodeLayout, next: KeyRef, control: StepControl): Promise<NodeChange> {
-    return switchControllerManager(this.#node(layout), layout, next, this.#timing, control);
+  async switchControllerManager(layout: NodeLayout, next: KeyRef, control: StepControl): Promise<NodeChange> {
+    return stepsOf(layout).switchControllerManager(this.#task(layout, control), next);
   }
 
-  restoreControllerManager(layout: NodeLayout, control: StepControl): Promise<NodeChange> {
-    return restoreControllerManager(this.#node(layout), layout, this.#timing, control);
+  async restoreControllerManager(layout: NodeLayout, signer: KeyRef, control: StepControl): Promise<NodeChange> {
+    return stepsOf(layout).restoreControllerManager(this.#task(layout, control), signer);
   }
 
-  untrust(layout: NodeLayout, former: KeyRef, next: SigningKey, control: StepControl): Promise<NodeChange> {
-    return untrust(this.#node(layout), layout, former, next, this.#timing, control);
+  async untrust(layout: NodeLayout, former: KeyRef, next: SigningKey, control: StepControl): Promise<NodeChange> {
+    return stepsOf(layout).untrust(this.#task(layout, control), former, next);
   }
 
   async retire(
@@ -184,8 +131,12 @@ export class StaticPodPlatform implements StagedPlatform {
     backUps: 'remove' | 'keep-manifests',
   ): Promise<void> {
     const node = this.#node(layout);
-    await retireFiles(node, layout, next);
+    await stepsOf(layout).retire(node, layout, next);
     await removeBackUp(node, layout, rotationId, backUps === 'remove' ? 'nothing' : 'manifests');
+  }
+
+  #task(layout: NodeLayout, control: StepControl): NodeTask {
+    return { node: this.#node(layout), layout, nodes: [...this.#nodes.values()], timing: this.#timing, control };
   }
 
   #node(layout: NodeLayout): ControlPlaneNode {
@@ -196,4 +147,10 @@ export class StaticPodPlatform implements StagedPlatform {
       remedy: `Add it to the cluster's nodes in keyturn.yaml, beside ${[...this.#nodes.keys()].join(', ')}`,
     });
   }
+}
+
+const KEY_LAYOUTS: Readonly<Record<KeyLayout, KeyLayoutSteps>> = { flags: flagsLayout, 'in-place': inPlaceLayout };
+
+function stepsOf({ keyLayout = FORMER_KEY_LAYOUT }: NodeLayout): KeyLayoutSteps {
+  return KEY_LAYOUTS[keyLayout];
 }

@@ -207,7 +207,7 @@ describeOnKubelet('nodes with real kubelets', () => {
       const before = await tree();
       await stagedOf(adapters).backUp(layout, 'real-1');
       expect(await stagedOf(adapters).trust(layout, next, freely())).toMatchObject({ changed: true });
-      expect(await stagedOf(adapters).sign(layout, next, freely())).toMatchObject({ changed: true });
+      expect(await stagedOf(adapters).sign(layout, former, next, freely())).toMatchObject({ changed: true });
       await stagedOf(adapters).signWithFormer(layout, former, next, freely());
       await stagedOf(adapters).distrust(layout, next, freely());
       await stagedOf(adapters).removeBackUp(layout, 'real-1');

@@ -23,6 +23,10 @@ describe('observe', () => {
     const { world: scene } = await begin(['node-1', 'node-2']);
     const seen = await scene.platform.observe();
     expect(seen.problems).toEqual([]);
+    expect(seen.keyLayout).toEqual({
+      layout: 'flags',
+      because: 'the ConfigMap kube-system/kubeadm-config does not exist',
+    });
     expect(seen.layouts).toEqual(scene.layouts);
     expect(seen.tokenLifetimes).toEqual({ maxTokenExpirationMs: null, extendTokenExpiration: true });
     expect(seen.apiServers).toEqual(
@@ -118,6 +122,7 @@ describe('observe', () => {
         signingKeyFile: `/etc/kubernetes/pki/sa-${next.kid}.key`,
         trustedKeyFiles: ['/etc/kubernetes/pki/sa.pub', `/etc/kubernetes/pki/sa-${next.kid}.pub`],
         controllerManagerKeyFile: '/etc/kubernetes/pki/sa.key',
+        keyLayout: 'flags',
       },
     ]);
   });

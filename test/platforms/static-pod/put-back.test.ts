@@ -4,7 +4,8 @@ import { KeyturnError } from '../../../src/errors.ts';
 import { readTree } from '../../fakes/file-tree.ts';
 import { READY_TIMEOUT_MS, StaticPodWorld } from '../../fakes/static-pod-world.ts';
 import { ecKeyPair } from './key-pairs.ts';
-import { FORWARD, THERE_AND_BACK, run, steps } from './steps.ts';
+import type { KeyLayout } from '../../../src/rotation/key-layout.ts';
+import { API_SERVER_STEPS, FORWARD, run, steps } from './steps.ts';
 import type { Scene, Step, StepName } from './steps.ts';
 
 const former = ecKeyPair();
@@ -15,7 +16,7 @@ afterEach(() => world?.remove());
 async function sceneBefore(
   name: StepName,
   path = FORWARD,
-  options: { probeControllerManagers?: boolean } = {},
+  options: { probeControllerManagers?: boolean; keyLayout?: KeyLayout } = {},
 ): Promise<Scene> {
   world = await StaticPodWorld.create({ former, ...options });
   const scene = { world, former, next };
@@ -31,21 +32,14 @@ function expectToStayReady({ world: { node, advance }, world: scene }: Scene): v
   }
 }
 
-const apiServerSteps = [
-  ['trust', FORWARD],
-  ['sign', FORWARD],
-  ['untrust', FORWARD],
-  ['signWithFormer', THERE_AND_BACK],
-  ['distrust', THERE_AND_BACK],
-] as const;
-
-describe.for(apiServerSteps)('%s', ([name, path]) => {
+describe.for(API_SERVER_STEPS)('$keyLayout: $name', ({ keyLayout, name, path }) => {
   const step = steps[name] as Step;
+  const isWayBackInPlace = keyLayout === 'in-place' && (name === 'signWithFormer' || name === 'distrust');
 
   test.for(['ends at once with', 'never hears of'] as const)(
     'puts everything back where the API server %s the new manifest',
     async (trouble) => {
-      const scene = await sceneBefore(name, path);
+      const scene = await sceneBefore(name, path, { keyLayout });
       const { node } = scene.world;
       const before = node.manifest();
       const tree = await readTree(node.directory);
@@ -73,7 +67,13 @@ describe.for(apiServerSteps)('%s', ([name, path]) => {
       const after = await readTree(node.directory);
       const brought = Object.keys(after).filter((file) => !(file in tree));
       expect(brought).toEqual(
-        name === 'trust' ? [`pki/sa-${next.kid}.pub`] : name === 'sign' ? [`pki/sa-${next.kid}.key`] : [],
+        keyLayout === 'in-place'
+          ? []
+          : name === 'trust'
+            ? [`pki/sa-${next.kid}.pub`]
+            : name === 'sign'
+              ? [`pki/sa-${next.kid}.key`]
+              : [],
       );
       expect(Object.fromEntries(Object.entries(after).filter(([file]) => file in tree))).toEqual(tree);
       // And the step can be done once the trouble is over.
@@ -84,7 +84,7 @@ describe.for(apiServerSteps)('%s', ([name, path]) => {
   );
 
   test('puts the manifest back when a call that died had written it', async () => {
-    const scene = await sceneBefore(name, path);
+    const scene = await sceneBefore(name, path, { keyLayout });
     const { node } = scene.world;
     const before = node.manifest();
     node.refuses = (manifest) => manifest !== before;
@@ -101,7 +101,7 @@ describe.for(apiServerSteps)('%s', ([name, path]) => {
 
   test('dying at any moment of putting back, is put back by the next call', async () => {
     for (let nth = 1; nth < 12; nth += 1) {
-      const scene = await sceneBefore(name, path);
+      const scene = await sceneBefore(name, path, { keyLayout });
       const { node } = scene.world;
       const before = node.manifest();
       const tree = await readTree(node.directory);
@@ -116,7 +116,10 @@ describe.for(apiServerSteps)('%s', ([name, path]) => {
       if (second instanceof KeyturnError && !second.retryable) expect(second.code).toBe('MANIFEST_REFUSED');
       else await expect(step(scene)).rejects.toMatchObject({ code: 'MANIFEST_REFUSED' });
       const after = await readTree(node.directory);
-      expect(Object.fromEntries(Object.entries(after).filter(([file]) => file in tree))).toEqual(tree);
+      // What the way back has written in place may stay: the call that died was the last to know what had been there, and both manifests do with it.
+      const isKnown = (file: string) => file in tree && (!isWayBackInPlace || !file.startsWith('pki/sa.'));
+      const known = (of: typeof tree) => Object.fromEntries(Object.entries(of).filter(([file]) => isKnown(file)));
+      expect(known(after)).toEqual(known(tree));
       expect(node.isReady).toBe(true);
       expect([...scene.world.violations]).toEqual([]);
       await scene.world.remove();
@@ -124,7 +127,7 @@ describe.for(apiServerSteps)('%s', ([name, path]) => {
   });
 
   test('a manifest that another changes at the same moment is left alone, and the step may be tried again', async () => {
-    const scene = await sceneBefore(name, path);
+    const scene = await sceneBefore(name, path, { keyLayout });
     const { node } = scene.world;
     const manifestFile = node.path('manifests/kube-apiserver.yaml');
     const theirs = node
@@ -266,7 +269,7 @@ describe('effects of a process that is not the manifest’s', () => {
 describe('the controller manager', () => {
   test.for([
     ['switchControllerManager', 'former'],
-    ['restoreControllerManager', 'next'],
+    ['settleControllerManager', 'next'],
   ] as const)('%s puts the manifest back where the new process does not come', async ([name, stays]) => {
     const scene = await sceneBefore(name);
     const { node } = scene.world;

@@ -4,8 +4,9 @@ import { afterEach, describe, expect, test } from 'vitest';
 import { Died } from '../../fakes/node-files.ts';
 import { readTree } from '../../fakes/file-tree.ts';
 import { StaticPodWorld } from '../../fakes/static-pod-world.ts';
+import type { KeyLayout } from '../../../src/rotation/key-layout.ts';
 import { ecKeyPair } from './key-pairs.ts';
-import { FORWARD, THERE_AND_BACK, freely, run, steps } from './steps.ts';
+import { FORWARD, LAYOUTS, THERE_AND_BACK, freely, run, steps } from './steps.ts';
 import type { Scene, Step, StepName } from './steps.ts';
 
 const former = ecKeyPair();
@@ -16,8 +17,8 @@ afterEach(async () => {
   for (const world of worlds.splice(0)) await world.remove();
 });
 
-async function sceneBefore(path: readonly StepName[], index: number): Promise<Scene> {
-  const world = await StaticPodWorld.create({ former, otherKeys: foreign.publicPem });
+async function sceneBefore(keyLayout: KeyLayout, path: readonly StepName[], index: number): Promise<Scene> {
+  const world = await StaticPodWorld.create({ former, otherKeys: foreign.publicPem, keyLayout });
   worlds.push(world);
   const scene = { world, former, next };
   await run(scene, path.slice(0, index));
@@ -37,15 +38,23 @@ async function endState({ world }: Scene): Promise<unknown> {
   };
 }
 
-const cases = [FORWARD, THERE_AND_BACK].flatMap((path, which) =>
-  path.map((name, index) => ({ name, index, path, direction: which === 0 ? 'forward' : 'there and back' })),
+const cases = LAYOUTS.flatMap((keyLayout) =>
+  [FORWARD, THERE_AND_BACK].flatMap((path, which) =>
+    path.map((name, index) => ({
+      keyLayout,
+      name,
+      index,
+      path,
+      direction: which === 0 ? 'forward' : 'there and back',
+    })),
+  ),
 );
 
-describe.for(cases)('$name ($direction)', ({ name, index, path }) => {
+describe.for(cases)('$keyLayout: $name ($direction)', ({ keyLayout, name, index, path }) => {
   const step = steps[name] as Step;
 
   test('done twice changes nothing the second time', async () => {
-    const scene = await sceneBefore(path, index);
+    const scene = await sceneBefore(keyLayout, path, index);
     await step(scene);
     const once = await readTree(scene.world.node.directory);
     const writes: string[] = [];
@@ -59,12 +68,12 @@ describe.for(cases)('$name ($direction)', ({ name, index, path }) => {
   test.for(['before', 'after'] as const)(
     'dying %s any change of a file, is completed by the next call',
     async (moment) => {
-      const whole = await sceneBefore(path, index);
+      const whole = await sceneBefore(keyLayout, path, index);
       await step(whole);
       const expected = await endState(whole);
       let died = 0;
       for (let nth = 1; ; nth += 1) {
-        const scene = await sceneBefore(path, index);
+        const scene = await sceneBefore(keyLayout, path, index);
         scene.world.node.files.dieAt(nth, moment);
         const outcome = await step(scene).then(
           () => 'finished',
@@ -87,7 +96,7 @@ describe.for(cases)('$name ($direction)', ({ name, index, path }) => {
 });
 
 test('a step that is stopped leaves the node as it is, and the next call goes on', async () => {
-  const scene = await sceneBefore(FORWARD, 1);
+  const scene = await sceneBefore('flags', FORWARD, 1);
   const stop = new AbortController();
   const control = { signal: stop.signal, report: () => stop.abort(new Error('worker is shutting down')) };
   await expect(steps.trust(scene, 0, control)).rejects.toThrow('worker is shutting down');
@@ -96,16 +105,19 @@ test('a step that is stopped leaves the node as it is, and the next call goes on
   expect(scene.world.node.publishedKids).toContain(next.kid);
 });
 
-test('an API server that restarts by itself at any moment of a step is in a right state', async () => {
-  for (const [index, name] of FORWARD.entries()) {
-    const scene = await sceneBefore(FORWARD, index);
-    const { node } = scene.world;
-    node.files.around = () => {
-      node.restart();
-      expect(node.isReady).toBe(true);
-      expect(node.publishedKids).toContain(node.signingKid);
-    };
-    await (steps[name] as Step)(scene);
-    expect([...scene.world.violations]).toEqual([]);
-  }
-});
+test.for(LAYOUTS)(
+  '%s: an API server that restarts by itself at any moment of a step is in a right state',
+  async (keyLayout) => {
+    for (const [index, name] of FORWARD.entries()) {
+      const scene = await sceneBefore(keyLayout, FORWARD, index);
+      const { node } = scene.world;
+      node.files.around = () => {
+        node.restart();
+        expect(node.isReady).toBe(true);
+        expect(node.publishedKids).toContain(node.signingKid);
+      };
+      await (steps[name] as Step)(scene);
+      expect([...scene.world.violations]).toEqual([]);
+    }
+  },
+);

@@ -5,7 +5,7 @@ import { readTree } from '../../fakes/file-tree.ts';
 import { StaticPodWorld, formerPrivateOwner, formerPublicOwner } from '../../fakes/static-pod-world.ts';
 import type { WorldOptions } from '../../fakes/static-pod-world.ts';
 import { ecKeyPair, rsaKeyPair } from './key-pairs.ts';
-import { FORWARD, THERE_AND_BACK, run, steps } from './steps.ts';
+import { FORWARD, LAYOUTS, THERE_AND_BACK, run, steps } from './steps.ts';
 import type { Scene, Step } from './steps.ts';
 
 let world: StaticPodWorld | undefined;
@@ -14,12 +14,14 @@ afterEach(() => world?.remove());
 const former = ecKeyPair();
 const next = ecKeyPair();
 
-async function begin(options: Partial<WorldOptions> = {}): Promise<Scene> {
+async function create(options: Partial<WorldOptions> = {}): Promise<Scene> {
   world = await StaticPodWorld.create({ former, ...options });
   return { world, former, next };
 }
 
-describe('a rotation of one node', () => {
+describe.for(LAYOUTS)('%s: a rotation of one node', (keyLayout) => {
+  const begin = (options: Partial<WorldOptions> = {}) => create({ ...options, keyLayout });
+
   test('leaves the manifests as they were, and the new pair where the former lay', async () => {
     const scene = await begin();
     const before = await readTree(scene.world.node.directory);
@@ -72,15 +74,6 @@ describe('a rotation of one node', () => {
     expect(scene.world.node.controllerManagerKid).toBe(former.kid);
   });
 
-  test('taken back, no private key stays longer than anything reads it', async () => {
-    const scene = await begin();
-    const privateKey = `pki/sa-${next.kid}.key`;
-    await run(scene, ['backUp', 'trust', 'sign', 'switchControllerManager', 'signWithFormer']);
-    expect(await readTree(scene.world.node.directory)).toHaveProperty([privateKey]);
-    await run(scene, ['restoreControllerManager', 'signWithFormer']);
-    expect(await readTree(scene.world.node.directory)).not.toHaveProperty([privateKey]);
-  });
-
   test('never shows kubelet any file but the manifest itself', async () => {
     const scene = await begin();
     const names: string[] = [];
@@ -90,52 +83,22 @@ describe('a rotation of one node', () => {
     watcher.close();
     expect([...new Set(names)].toSorted()).toEqual(['kube-apiserver.yaml', 'kube-controller-manager.yaml']);
   });
-
-  test('names key files by kid; the private one is for nobody but its predecessor’s owner', async () => {
-    const scene = await begin();
-    await run(scene, ['backUp', 'trust', 'sign']);
-    const tree = await readTree(scene.world.node.directory);
-    const owner = ({ uid, gid }: { uid: number; gid: number }) => `${uid}:${gid}`;
-    expect(tree[`pki/sa-${next.kid}.pub`]).toEqual({
-      content: next.publicPem,
-      mode: '644',
-      owner: owner(formerPublicOwner),
-    });
-    expect(tree[`pki/sa-${next.kid}.key`]).toEqual({
-      content: next.privatePem,
-      mode: '600',
-      owner: owner(formerPrivateOwner),
-    });
-  });
-
-  test('proves each change by what the API server shows, and tells how long it took', async () => {
-    const scene = await begin();
-    const trusted = await steps.trust(scene);
-    expect(trusted).toMatchObject({
-      node: 'node-1',
-      changed: true,
-      proof: `https://node-1:6443 publishes ${next.kid}`,
-    });
-    expect(trusted.restartMs).toBeGreaterThanOrEqual(4000);
-    expect(trusted.restartMs).toBeLessThanOrEqual(5000);
-    expect(scene.world.node.publishedKids).toEqual([former.kid, next.kid]);
-    const signed = await steps.sign(scene);
-    expect(signed.proof).toBe(`https://node-1:6443 publishes ${next.kid} and signs with it`);
-    expect(scene.world.node.signingKid).toBe(next.kid);
-  });
 });
 
-test('other keys in the verification file stay byte for byte, whatever stands around them', async () => {
-  const [before, after] = [ecKeyPair(), rsaKeyPair()];
-  const foreign = `# kept for the old cluster\r\n${before.publicPem.replaceAll('\n', '\r\n')}\n\n${after.publicPem.trimEnd()}`;
-  const scene = await begin({ otherKeys: foreign });
-  await run(scene, FORWARD);
-  expect((await readTree(scene.world.node.directory))['pki/sa.pub']?.content).toBe(next.publicPem + foreign);
-  expect(scene.world.node.publishedKids).toEqual([next.kid, before.kid, after.kid]);
-});
+test.for(LAYOUTS)(
+  '%s: other keys in the verification file stay byte for byte, whatever stands around them',
+  async (keyLayout) => {
+    const [before, after] = [ecKeyPair(), rsaKeyPair()];
+    const foreign = `# kept for the old cluster\r\n${before.publicPem.replaceAll('\n', '\r\n')}\n\n${after.publicPem.trimEnd()}`;
+    const scene = await create({ otherKeys: foreign, keyLayout });
+    await run(scene, FORWARD);
+    expect((await readTree(scene.world.node.directory))['pki/sa.pub']?.content).toBe(next.publicPem + foreign);
+    expect(scene.world.node.publishedKids).toEqual([next.kid, before.kid, after.kid]);
+  },
+);
 
 test('a private key file that is a verification key file too is replaced once, as a private key', async () => {
-  const scene = await begin({
+  const scene = await create({
     apiServerManifest: (pki) => kubeadmLike(pki, ['/etc/kubernetes/pki/sa.key']),
   });
   const trustedKeyFiles = ['/etc/kubernetes/pki/sa.key'];
@@ -148,7 +111,7 @@ test('a private key file that is a verification key file too is replaced once, a
 });
 
 test('a key that the API server knew from another file already is trusted anew, untrusted, and never twice there', async () => {
-  const scene = await begin({ otherKeys: next.publicPem });
+  const scene = await create({ otherKeys: next.publicPem });
   const before = await readTree(scene.world.node.directory);
   expect(await steps.trust(scene)).toMatchObject({ changed: true });
   expect(scene.world.node.publishedKids).toEqual([former.kid, next.kid, next.kid]);
@@ -160,48 +123,58 @@ test('a key that the API server knew from another file already is trusted anew, 
   expect(scene.world.node.publishedKids).toEqual([next.kid]);
 });
 
-test('a controller manager with a key directory of its own gets the new key there', async () => {
-  const scene = await begin();
-  const own = scene.world.node.path('cm');
-  const { files } = scene.world.node;
-  const source = scene.world.node.manifest('kube-controller-manager').replaceAll(scene.world.node.path('pki'), own);
-  await files.write(`${own}/sa.key`, former.privatePem, { mode: 0o400, ...formerPublicOwner });
-  await files.write(scene.world.node.path('manifests/kube-controller-manager.yaml'), source, {
-    mode: 0o600,
-    ...formerPrivateOwner,
-  });
-  scene.world.settle();
-  const before = await readTree(scene.world.node.directory);
-  await run(scene, ['backUp', 'trust', 'sign', 'switchControllerManager']);
-  expect(scene.world.node.controllerManagerKid).toBe(next.kid);
-  expect((await readTree(own))[`sa-${next.kid}.key`]).toMatchObject({ mode: '600', content: next.privatePem });
-  await run(scene, ['untrust', 'restoreControllerManager', 'retire']);
-  expect(await readTree(scene.world.node.directory)).toEqual({
-    ...before,
-    'pki/sa.pub': { ...before['pki/sa.pub'], content: next.publicPem },
-    'pki/sa.key': { ...before['pki/sa.key'], content: next.privatePem },
-    'cm/sa.key': { ...before['cm/sa.key'], content: next.privatePem },
-  });
-});
+test.for(LAYOUTS)(
+  '%s: a controller manager with a key directory of its own gets the new key there',
+  async (keyLayout) => {
+    const scene = await create({ keyLayout });
+    const own = scene.world.node.path('cm');
+    const { files } = scene.world.node;
+    const source = scene.world.node.manifest('kube-controller-manager').replaceAll(scene.world.node.path('pki'), own);
+    await files.write(`${own}/sa.key`, former.privatePem, { mode: 0o400, ...formerPublicOwner });
+    await files.write(scene.world.node.path('manifests/kube-controller-manager.yaml'), source, {
+      mode: 0o600,
+      ...formerPrivateOwner,
+    });
+    scene.world.settle();
+    const before = await readTree(scene.world.node.directory);
+    await run(scene, ['backUp', 'trust', 'sign', 'switchControllerManager']);
+    expect(scene.world.node.controllerManagerKid).toBe(next.kid);
+    const brought = keyLayout === 'flags' ? `sa-${next.kid}.key` : 'sa.key';
+    expect((await readTree(own))[brought]).toMatchObject({
+      mode: keyLayout === 'flags' ? '600' : '400',
+      content: next.privatePem,
+    });
+    await run(scene, ['untrust', 'settleControllerManager', 'retire']);
+    expect(await readTree(scene.world.node.directory)).toEqual({
+      ...before,
+      'pki/sa.pub': { ...before['pki/sa.pub'], content: next.publicPem },
+      'pki/sa.key': { ...before['pki/sa.key'], content: next.privatePem },
+      'cm/sa.key': { ...before['cm/sa.key'], content: next.privatePem },
+    });
+  },
+);
 
-test('three nodes, phase by phase: at most one API server down, none signs with what another does not trust', async () => {
-  const scene = await begin({ nodes: ['node-1', 'node-2', 'node-3'] });
-  const phases = [
-    ['backUp'],
-    ['trust'],
-    ['sign', 'switchControllerManager'],
-    ['untrust', 'restoreControllerManager'],
-    ['retire'],
-  ] as const;
-  for (const phase of phases) {
-    for (const index of [0, 1, 2]) {
-      for (const name of phase) await (steps[name] as Step)(scene, index);
+test.for(LAYOUTS)(
+  '%s: three nodes, phase by phase: at most one API server down, none signs with what another does not trust',
+  async (keyLayout) => {
+    const scene = await create({ keyLayout, nodes: ['node-1', 'node-2', 'node-3'] });
+    const phases = [
+      ['backUp'],
+      ['trust'],
+      ['sign', 'switchControllerManager'],
+      ['untrust', 'settleControllerManager'],
+      ['retire'],
+    ] as const;
+    for (const phase of phases) {
+      for (const index of [0, 1, 2]) {
+        for (const name of phase) await (steps[name] as Step)(scene, index);
+      }
     }
-  }
-  scene.world.settle();
-  expect([...scene.world.violations]).toEqual([]);
-  for (const node of scene.world.nodes) expect(node.publishedKids).toEqual([next.kid]);
-});
+    scene.world.settle();
+    expect([...scene.world.violations]).toEqual([]);
+    for (const node of scene.world.nodes) expect(node.publishedKids).toEqual([next.kid]);
+  },
+);
 
 function kubeadmLike(pki: string, keyFiles: readonly string[]): string {
   return `kind: Pod

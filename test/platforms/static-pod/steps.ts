@@ -20,13 +20,16 @@ const layoutOf = ({ world }: Scene, index: number) => world.layouts[index]!;
 export const steps = {
   backUp: (scene, i = 0) => scene.world.platform.backUp(layoutOf(scene, i), ROTATION_ID),
   trust: (scene, i = 0, control = freely()) => scene.world.platform.trust(layoutOf(scene, i), scene.next, control),
-  sign: (scene, i = 0, control = freely()) => scene.world.platform.sign(layoutOf(scene, i), scene.next, control),
+  sign: (scene, i = 0, control = freely()) =>
+    scene.world.platform.sign(layoutOf(scene, i), scene.former, scene.next, control),
   switchControllerManager: (scene, i = 0, control = freely()) =>
     scene.world.platform.switchControllerManager(layoutOf(scene, i), scene.next, control),
   untrust: (scene, i = 0, control = freely()) =>
     scene.world.platform.untrust(layoutOf(scene, i), scene.former, scene.next, control),
   restoreControllerManager: (scene, i = 0, control = freely()) =>
-    scene.world.platform.restoreControllerManager(layoutOf(scene, i), control),
+    scene.world.platform.restoreControllerManager(layoutOf(scene, i), scene.former, control),
+  settleControllerManager: (scene, i = 0, control = freely()) =>
+    scene.world.platform.restoreControllerManager(layoutOf(scene, i), scene.next, control),
   retire: (scene, i = 0) => scene.world.platform.retire(layoutOf(scene, i), scene.next, ROTATION_ID, 'remove'),
   signWithFormer: (scene, i = 0, control = freely()) =>
     scene.world.platform.signWithFormer(layoutOf(scene, i), scene.former, scene.next, control),
@@ -34,6 +37,8 @@ export const steps = {
     scene.world.platform.distrust(layoutOf(scene, i), scene.next, control),
   removeBackUp: (scene, i = 0) => scene.world.platform.removeBackUp(layoutOf(scene, i), ROTATION_ID),
 } satisfies Record<string, Step>;
+
+export const LAYOUTS = ['flags', 'in-place'] as const;
 
 export type StepName = keyof typeof steps;
 
@@ -43,7 +48,7 @@ export const FORWARD: readonly StepName[] = [
   'sign',
   'switchControllerManager',
   'untrust',
-  'restoreControllerManager',
+  'settleControllerManager',
   'retire',
 ];
 
@@ -58,6 +63,31 @@ export const THERE_AND_BACK: readonly StepName[] = [
   'distrust',
   'removeBackUp',
 ];
+
+/** The same with the two undos of Signing in the other order. */
+const THERE_AND_BACK_OTHERWISE: readonly StepName[] = [
+  'backUp',
+  'trust',
+  'sign',
+  'switchControllerManager',
+  'signWithFormer',
+  'restoreControllerManager',
+  'distrust',
+  'removeBackUp',
+];
+
+/** Steps that restart an API server, with a path on which it is them that write the key files. */
+export const API_SERVER_STEPS = LAYOUTS.flatMap((keyLayout) =>
+  (
+    [
+      ['trust', FORWARD],
+      ['sign', FORWARD],
+      ['untrust', FORWARD],
+      ['signWithFormer', THERE_AND_BACK_OTHERWISE],
+      ['distrust', THERE_AND_BACK],
+    ] as const
+  ).map(([name, path]) => ({ keyLayout, name, path })),
+);
 
 export async function run(scene: Scene, names: readonly StepName[]): Promise<void> {
   for (const name of names) await (steps[name] as Step)(scene);

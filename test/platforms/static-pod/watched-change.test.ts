@@ -5,7 +5,8 @@ import { readTree } from '../../fakes/file-tree.ts';
 import type { FakeWatchdog } from '../../fakes/node-watchdog.ts';
 import { READY_TIMEOUT_MS, StaticPodWorld } from '../../fakes/static-pod-world.ts';
 import { ecKeyPair } from './key-pairs.ts';
-import { FORWARD, freely, run, steps, THERE_AND_BACK } from './steps.ts';
+import type { KeyLayout } from '../../../src/rotation/key-layout.ts';
+import { API_SERVER_STEPS, FORWARD, LAYOUTS, freely, run, steps, THERE_AND_BACK } from './steps.ts';
 import type { Scene, Step, StepName } from './steps.ts';
 
 const former = ecKeyPair();
@@ -17,8 +18,9 @@ afterEach(() => world?.remove());
 async function sceneBefore(
   name: StepName,
   path: readonly StepName[] = FORWARD,
+  keyLayout: KeyLayout = 'flags',
 ): Promise<{ scene: Scene; watchdog: FakeWatchdog }> {
-  world = await StaticPodWorld.create({ former });
+  world = await StaticPodWorld.create({ former, keyLayout });
   const scene = { world, former, next };
   const { node } = world;
   const watchdog = node.files.reachThroughPods(() => node.isReady);
@@ -27,28 +29,25 @@ async function sceneBefore(
   return { scene, watchdog };
 }
 
-test('a whole rotation and the way back leave nothing armed, and the watchdog has nothing to do', async () => {
-  const { scene, watchdog } = await sceneBefore('retire');
-  await run(scene, ['retire']);
-  expect(watchdog.armed).toBeUndefined();
-  expect(watchdog.putBack).toEqual([]);
-  await world?.remove();
-  const back = await sceneBefore('removeBackUp', THERE_AND_BACK);
-  expect(back.watchdog.armed).toBeUndefined();
-  expect(back.watchdog.putBack).toEqual([]);
-});
+test.for(LAYOUTS)(
+  '%s: a whole rotation and the way back leave nothing armed, and the watchdog has nothing to do',
+  async (keyLayout) => {
+    const { scene, watchdog } = await sceneBefore('retire', FORWARD, keyLayout);
+    await run(scene, ['retire']);
+    expect(watchdog.armed).toBeUndefined();
+    expect(watchdog.putBack).toEqual([]);
+    await world?.remove();
+    const back = await sceneBefore('removeBackUp', THERE_AND_BACK, keyLayout);
+    expect(back.watchdog.armed).toBeUndefined();
+    expect(back.watchdog.putBack).toEqual([]);
+  },
+);
 
-describe.for([
-  ['trust', FORWARD],
-  ['sign', FORWARD],
-  ['untrust', FORWARD],
-  ['signWithFormer', THERE_AND_BACK],
-  ['distrust', THERE_AND_BACK],
-] as const)('%s', ([name, path]) => {
+describe.for(API_SERVER_STEPS)('$keyLayout: $name', ({ keyLayout, name, path }) => {
   const step = steps[name] as Step;
 
   test('an API server that never comes back is healed, and told as if we had put the manifest back', async () => {
-    const { scene, watchdog } = await sceneBefore(name, path);
+    const { scene, watchdog } = await sceneBefore(name, path, keyLayout);
     const { node } = scene.world;
     const before = node.manifest();
     const tree = await readTree(node.directory);
@@ -77,7 +76,7 @@ describe.for([
   });
 
   test('a run that dies while the API server is away is healed without us, and the step can be done again', async () => {
-    const { scene, watchdog } = await sceneBefore(name, path);
+    const { scene, watchdog } = await sceneBefore(name, path, keyLayout);
     const { node } = scene.world;
     const before = node.manifest();
     node.refuses = (manifest) => manifest !== before;
@@ -95,7 +94,7 @@ describe.for([
   });
 
   test('a call that takes up one that died is watched over, too', async () => {
-    const { scene, watchdog } = await sceneBefore(name, path);
+    const { scene, watchdog } = await sceneBefore(name, path, keyLayout);
     const { node } = scene.world;
     const before = node.manifest();
     node.noticeMs = 10_000;

@@ -1,12 +1,12 @@
 // Removes the files named by kid that Keyturn has brought to a node, once nothing names them any more.
 import { posix } from 'node:path';
-import { KeyturnError } from '../../errors.ts';
-import type { KeyRef, Kid } from '../../rotation/key.ts';
-import type { NodeLayout } from '../../rotation/observation.ts';
-import { findKeyFiles } from './key-files.ts';
-import { besideOf, keyFileName } from './layout.ts';
-import { findManifestsNaming } from './node-manifests.ts';
-import type { ControlPlaneNode } from './node-manifests.ts';
+import { KeyturnError } from '../../../errors.ts';
+import type { KeyRef, Kid } from '../../../rotation/key.ts';
+import type { NodeLayout } from '../../../rotation/observation.ts';
+import { findKeyFiles } from '../key-files.ts';
+import { besideOf, keyFileName } from '../layout.ts';
+import { findManifestsNaming } from '../node-manifests.ts';
+import type { ControlPlaneNode } from '../node-manifests.ts';
 
 /** @throws GUARD_FAILED where any manifest of the node still names one of them */
 export async function retireFiles(node: ControlPlaneNode, layout: NodeLayout, next: KeyRef): Promise<void> {

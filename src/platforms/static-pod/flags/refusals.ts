@@ -1,16 +1,16 @@
 // What a node's API server must show before a step may change it.
-import { KeyturnError } from '../../errors.ts';
-import type { KeyRef } from '../../rotation/key.ts';
-import type { NodeLayout } from '../../rotation/observation.ts';
-import { readKeyFile } from './key-files.ts';
-import type { HostKeyFiles } from './key-files.ts';
-import { SIGNING_KEY_FILE_FLAG, besideOf } from './layout.ts';
-import { readSinglePath } from './manifest-flags.ts';
+import { KeyturnError } from '../../../errors.ts';
+import type { KeyRef } from '../../../rotation/key.ts';
+import type { NodeLayout } from '../../../rotation/observation.ts';
+import { readKeyFile } from '../key-files.ts';
+import type { HostKeyFiles } from '../key-files.ts';
+import { SIGNING_KEY_FILE_FLAG, besideOf } from '../layout.ts';
+import { readSinglePath } from '../manifest-flags.ts';
 import type { Edit } from './manifest-steps.ts';
-import type { Manifest } from './manifest.ts';
-import { readManifest } from './node-manifests.ts';
-import type { ControlPlaneNode } from './node-manifests.ts';
-import { holdsKey } from './replace-key.ts';
+import type { Manifest } from '../manifest.ts';
+import { readManifest } from '../node-manifests.ts';
+import type { ControlPlaneNode } from '../node-manifests.ts';
+import { holdsKey } from '../replace-key.ts';
 
 /**
  * The public half of a signing key is not trusted by itself: an API server that signs with a key that is in none of its key files rejects

@@ -1,12 +1,12 @@
 // What each step of a rotation does to a manifest. Pure, and in pairs that undo each other.
 import { posix } from 'node:path';
-import { KeyturnError } from '../../errors.ts';
-import type { Kid } from '../../rotation/key.ts';
-import type { NodeLayout } from '../../rotation/observation.ts';
-import { CONTROLLER_MANAGER_KEY_FILE_FLAG, KEY_FILE_FLAG, SIGNING_KEY_FILE_FLAG, besideOf } from './layout.ts';
-import { addFlag, removeFlag, replaceFlagValue } from './manifest-edit.ts';
-import { readSinglePath } from './manifest-flags.ts';
-import type { Manifest } from './manifest.ts';
+import { KeyturnError } from '../../../errors.ts';
+import type { Kid } from '../../../rotation/key.ts';
+import type { NodeLayout } from '../../../rotation/observation.ts';
+import { CONTROLLER_MANAGER_KEY_FILE_FLAG, KEY_FILE_FLAG, SIGNING_KEY_FILE_FLAG, besideOf } from '../layout.ts';
+import { addFlag, removeFlag, replaceFlagValue } from '../manifest-edit.ts';
+import { readSinglePath } from '../manifest-flags.ts';
+import type { Manifest } from '../manifest.ts';
 
 /** Gives the source as it shall be; the same source where it is so already. */
 export type Edit = (manifest: Manifest) => string;

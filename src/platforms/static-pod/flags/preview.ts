@@ -1,10 +1,10 @@
 // A node's manifests as they would be after Trusting and Signing.
-import type { KeyRef } from '../../rotation/key.ts';
-import type { NodeLayout } from '../../rotation/observation.ts';
-import type { FileDiff } from '../port.ts';
+import type { KeyRef } from '../../../rotation/key.ts';
+import type { NodeLayout } from '../../../rotation/observation.ts';
+import type { FileDiff } from '../../port.ts';
 import { inOneEdit, manifestSteps } from './manifest-steps.ts';
-import { readManifest } from './node-manifests.ts';
-import type { ControlPlaneNode } from './node-manifests.ts';
+import { readManifest } from '../node-manifests.ts';
+import type { ControlPlaneNode } from '../node-manifests.ts';
 
 /** @throws MANIFEST_UNREADABLE MANIFEST_UNSUPPORTED FILE_CHANGED NODE_UNREACHABLE NODE_PERMISSION_DENIED */
 export async function previewNode(

@@ -1,15 +1,15 @@
 // Switches a node's kube-controller-manager between the former private key and the new one.
-import type { Kid, KeyRef } from '../../rotation/key.ts';
-import type { NodeLayout } from '../../rotation/observation.ts';
-import type { NodeChange, StepControl } from '../port.ts';
-import { changeManifest } from './change-manifest.ts';
-import type { Effect, Timing } from './change-manifest.ts';
-import { bringPrivateKey, findKeyFiles, readKeyFile } from './key-files.ts';
-import { besideOf } from './layout.ts';
+import type { Kid, KeyRef } from '../../../rotation/key.ts';
+import type { NodeLayout } from '../../../rotation/observation.ts';
+import type { NodeChange, StepControl } from '../../port.ts';
+import { changeManifest } from '../change-manifest.ts';
+import type { Effect, Timing } from '../change-manifest.ts';
+import { bringPrivateKey, findKeyFiles, readKeyFile } from '../key-files.ts';
+import { besideOf } from '../layout.ts';
 import { kidOfControllerManager, manifestSteps } from './manifest-steps.ts';
 import type { Edit } from './manifest-steps.ts';
-import { manifestPath, readManifest } from './node-manifests.ts';
-import type { ControlPlaneNode } from './node-manifests.ts';
+import { manifestPath, readManifest } from '../node-manifests.ts';
+import type { ControlPlaneNode } from '../node-manifests.ts';
 
 /** `process_start_time_seconds` may be this much too early: Linux tells its boot in whole seconds. */
 const START_TIME_ERROR_MS = 1000;

@@ -1,20 +1,20 @@
 // Untrusting one node: the new pair takes the former's place at the former's own paths, and the manifest becomes what it was.
-import { KeyturnError } from '../../errors.ts';
-import { parsePrivateKey } from '../../keys/pem.ts';
-import type { SigningKey } from '../../keys/signing-key.ts';
-import type { KeyRef, Kid } from '../../rotation/key.ts';
-import type { NodeLayout } from '../../rotation/observation.ts';
-import type { NodeChange, StepControl } from '../port.ts';
-import { findFormerPair } from './back-up.ts';
-import { changeManifest } from './change-manifest.ts';
-import type { FilePutBack, Timing } from './change-manifest.ts';
-import { all, doesNotPublish, either, publishes, signsWith } from './effects.ts';
-import { ensureFile, findKeyFiles, readKeyFile } from './key-files.ts';
-import type { HostKeyFiles } from './key-files.ts';
+import { KeyturnError } from '../../../errors.ts';
+import { parsePrivateKey } from '../../../keys/pem.ts';
+import type { SigningKey } from '../../../keys/signing-key.ts';
+import type { KeyRef, Kid } from '../../../rotation/key.ts';
+import type { NodeLayout } from '../../../rotation/observation.ts';
+import type { NodeChange, StepControl } from '../../port.ts';
+import { findFormerPair } from '../back-up.ts';
+import { changeManifest } from '../change-manifest.ts';
+import type { FilePutBack, Timing } from '../change-manifest.ts';
+import { all, doesNotPublish, either, publishes, signsWith } from '../effects.ts';
+import { ensureFile, findKeyFiles, readKeyFile } from '../key-files.ts';
+import type { HostKeyFiles } from '../key-files.ts';
 import { manifestSteps } from './manifest-steps.ts';
-import type { ControlPlaneNode } from './node-manifests.ts';
+import type { ControlPlaneNode } from '../node-manifests.ts';
 import { refuseToUntrustSigner } from './refusals.ts';
-import { addPublicKey, holdsKey, replaceKey } from './replace-key.ts';
+import { addPublicKey, holdsKey, replaceKey } from '../replace-key.ts';
 
 /**
  * Every state on the way is right for an API server that restarts by itself: until its manifest is changed it has the new pair from the files
