@@ -4,10 +4,10 @@ import { mergeKeys, removeKey } from '../jwks/edit-jwks.ts';
 import { toJwk } from '../keys/jwk.ts';
 import { KeyturnError } from '../errors.ts';
 import { updateDocument } from '../publishers/update-document.ts';
-import type { PublicKey } from '../rotation/key.ts';
+import type { Kid, PublicKey } from '../rotation/key.ts';
 import type { StepControl } from '../platforms/port.ts';
 import type { ClusterAdapters } from './cluster-adapters.ts';
-import { confirmPublic } from './public-documents.ts';
+import { confirmPublic, readPublicKids } from './public-documents.ts';
 import type { StepContext, StepOutcome } from './step-frame.ts';
 import { proveControllerManager } from './token-steps.ts';
 
@@ -16,18 +16,35 @@ export async function publishKey(context: StepContext): Promise<StepOutcome> {
   const { adapters, record } = context;
   const staged = await adapters.keyStore.staged(adapters.name);
   if (staged?.kid !== record.next.kid) throw keyIsGone(record.next.kid);
+  const wasMissing = await noteWhereMissing(context);
   const changed = await publishKeys(adapters, [record.former, staged], context.control);
   await publishDiscovery(context, staged);
-  const at = (changed ? undefined : record.milestones.publishedAt) ?? context.now();
-  await context.saveRecord({ milestones: { ...record.milestones, publishedAt: at } });
+  const { keyMissingAt: _missing, publishedAt, ...milestones } = record.milestones;
+  const at = (changed || wasMissing ? undefined : publishedAt) ?? context.now();
+  await context.saveRecord({ milestones: { ...milestones, publishedAt: at } });
   return { changed, at, proof: `${adapters.publicIssuer.jwksUrl} shows ${staged.kid}, byte for byte as written` };
+}
+
+/**
+ * A rotation that is taken up finds a key missing that it had published. Noted before it is published again: should this step die after the
+ * writing, the next call would not see that it wrote.
+ */
+async function noteWhereMissing(context: StepContext): Promise<boolean> {
+  const { adapters, record } = context;
+  const { milestones, next, former } = record;
+  if (milestones.publishedAt === undefined) return false;
+  if (milestones.keyMissingAt !== undefined) return true;
+  const kids = await readPublicKids(adapters.publicIssuer).catch(nothingWhereGone);
+  if (kids.includes(next.kid) && kids.includes(former.kid)) return false;
+  await context.saveRecord({ milestones: { ...milestones, keyMissingAt: context.now() } });
+  return true;
 }
 
 /** Undo of Publishing. */
 export async function withdrawKey(context: StepContext): Promise<StepOutcome> {
   const { record } = context;
   const outcome = await remove(context, record.next.kid);
-  const { publishedAt: _, ...milestones } = record.milestones;
+  const { publishedAt: _, keyMissingAt: _missing, ...milestones } = record.milestones;
   await context.saveRecord({ milestones });
   return outcome;
 }
@@ -37,8 +54,10 @@ export async function pruneKey(context: StepContext): Promise<StepOutcome> {
   const { record } = context;
   const evidence = await proveControllerManager(context);
   const outcome = await remove(context, record.former.kid);
-  const prunedAt = record.milestones.prunedAt ?? context.now();
-  await context.saveRecord({ milestones: { ...record.milestones, prunedAt } });
+  // The guards have seen that what was lost is there again, for as long as its waits demand.
+  const { keyMissingAt: _missing, otherSignerAt: _other, ...milestones } = record.milestones;
+  const prunedAt = milestones.prunedAt ?? context.now();
+  await context.saveRecord({ milestones: { ...milestones, prunedAt } });
   return { ...outcome, proof: `${outcome.proof}; ${evidence}` };
 }
 
@@ -83,6 +102,12 @@ async function publishDiscovery({ adapters, control }: StepContext, next: Public
     current === undefined || policies.discovery === 'overwrite' ? wanted : current,
   );
   if (changed) await confirmPublic(publicIssuer.discoveryUrl, body, publicIssuer, control);
+}
+
+/** The document itself is gone. */
+function nothingWhereGone(error: unknown): readonly Kid[] {
+  if (error instanceof KeyturnError && error.code === 'JWKS_NOT_PUBLIC') return [];
+  throw error;
 }
 
 function keyIsGone(kid: string): KeyturnError {

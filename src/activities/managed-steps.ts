@@ -42,7 +42,7 @@ export async function follow(context: ManagedStepContext): Promise<StepOutcome> 
 /** Undo of follow. From here on the recorded proof that everyone signs with the new key is no longer true. */
 export async function takeBack(context: ManagedStepContext): Promise<StepOutcome> {
   const { adapters, record, control } = context;
-  const { verifiedAt: _, ...milestones } = record.milestones;
+  const { verifiedAt: _, otherSignerAt: _other, ...milestones } = record.milestones;
   await context.saveRecord({ milestones });
   return untilProven(context, async () => {
     const advance = await adapters.platform.takeBack(rotationOf(record), control);

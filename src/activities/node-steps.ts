@@ -36,7 +36,7 @@ export async function sign(context: NodeStepContext): Promise<StepOutcome> {
 export async function signWithFormer(context: NodeStepContext): Promise<StepOutcome> {
   const { adapters, record, control } = context;
   // From here on the recorded proof that everyone signs with the new key is no longer true.
-  const { verifiedAt: _, ...milestones } = record.milestones;
+  const { verifiedAt: _, otherSignerAt: _other, ...milestones } = record.milestones;
   await context.saveRecord({ milestones });
   return outcomeOf(await adapters.platform.signWithFormer(layoutOf(context), record.former, record.next, control));
 }
@@ -74,10 +74,15 @@ export async function releaseNodes({ adapters }: StepContext): Promise<StepOutco
 }
 
 /** A token that this API server signs with the former key while it still does, for Verifying. */
-async function keepFormerToken({ adapters, input, record }: StepContext): Promise<void> {
+async function keepFormerToken(context: StepContext): Promise<void> {
+  const { adapters, input, record } = context;
   const apiServer = adapters.apiServers.find(({ node }) => node === input.node);
   const token = await apiServer?.mintToken({ expirationSeconds: 3600 });
-  if (token?.kid === record.former.kid && input.node !== null) adapters.formerTokens.keep(input.node, token);
+  if (token?.kid !== record.former.kid) return;
+  if (input.node !== null) adapters.formerTokens.keep(input.node, token);
+  // A rotation that is taken up, and somebody has set the signer back since it was verified.
+  if (record.milestones.verifiedAt === undefined) return;
+  await context.saveRecord({ milestones: { ...record.milestones, otherSignerAt: context.now() } });
 }
 
 function outcomeOf({ changed, proof, restartMs }: NodeChange): StepOutcome {

@@ -6,6 +6,7 @@ import type { StepControl } from '../platforms/port.ts';
 import { describeKeyLayout, FORMER_KEY_LAYOUT } from '../rotation/key-layout.ts';
 import type { KeyRef } from '../rotation/key.ts';
 import { rulesAskedBy } from '../rotation/legacy-tokens.ts';
+import { countedFrom } from '../rotation/lost-premises.ts';
 import { makePlan } from '../rotation/make-plan.ts';
 import type { Plan, PlanInput } from '../rotation/plan.ts';
 import { findBlockers, findFormer, type PreflightFacts } from '../rotation/preflight.ts';
@@ -64,8 +65,7 @@ export async function preflight({
     doneBefore: stepsDoneBefore(plan, milestones),
     takenUp: record !== null,
     next: record?.next == null ? null : { kid: record.next.kid, alg: record.next.alg },
-    publishedAt: milestones.publishedAt ?? null,
-    verifiedAt: milestones.verifiedAt ?? null,
+    ...countedFrom(milestones, new Date().toISOString()),
     canRollBack: canStillRollBack(plan, milestones),
     startedBy,
     warnings: warningsOf(plan, record, policies),

@@ -4,6 +4,7 @@ import type { Holder } from '../cluster-lock/port.ts';
 import { KeyturnError } from '../errors.ts';
 import { isManaged, type ManagedPlatform, type StagedPlatform, type StepControl } from '../platforms/port.ts';
 import { violations } from '../rotation/guards.ts';
+import { lostMilestones } from '../rotation/lost-premises.ts';
 import type { NodeLayout } from '../rotation/observation.ts';
 import { knowsNext, type RecordWithNext, type RotationRecord } from '../rotation/record.ts';
 import type { ClusterAdapters } from './cluster-adapters.ts';
@@ -109,7 +110,7 @@ export function createStepFrame({ findCluster, temporalClusterId, now }: StepFra
         await adapters.lock.confirm(us);
         let record = (await adapters.lock.read()).record;
         if (record?.rotationId !== input.rotationId) throw recordIsGone(input, record);
-        await checkGuards(adapters, input, record, now());
+        await checkGuards(adapters, input, record, { nowMs: now(), us });
         const context: AnyContext = {
           adapters,
           input,
@@ -154,7 +155,8 @@ export function createStepFrame({ findCluster, temporalClusterId, now }: StepFra
     nodeStep,
     managedStep,
     holder,
-    demand: (adapters, input, record) => checkGuards(adapters, input, record, now()),
+    demand: async (adapters, input, record) =>
+      checkGuards(adapters, input, record, { nowMs: now(), us: await holder() }),
   };
 }
 
@@ -163,12 +165,17 @@ async function checkGuards(
   adapters: ClusterAdapters,
   input: StepInput,
   record: RotationRecord,
-  nowMs: number,
+  { nowMs, us }: { readonly nowMs: number; readonly us: Holder },
 ): Promise<void> {
   if (input.guards.length === 0) return;
   const facts = await gatherFacts(adapters, input, record, nowMs);
   const failed = violations(input.guards, facts);
   if (failed.length === 0) return;
+  const names = failed.filter(({ transient }) => !transient).map(({ guard }) => guard);
+  const lost = lostMilestones(names, record.milestones, new Date(nowMs).toISOString());
+  if (Object.keys(lost).length > 0) {
+    await adapters.lock.save(us, { ...record, milestones: { ...record.milestones, ...lost } });
+  }
   throw new KeyturnError('GUARD_FAILED', `The step may not start: ${failed.map(({ reason }) => reason).join('; ')}`, {
     subject: input.node ?? input.cluster,
     remedy: 'Nothing was changed by this step. Mend what is named, then retry; or roll back',

@@ -22,8 +22,9 @@ export async function verify(context: StepContext): Promise<StepOutcome> {
     audience,
     formerTokens: former,
   });
-  const at = record.milestones.verifiedAt ?? context.now();
-  await context.saveRecord({ milestones: { ...record.milestones, verifiedAt: at } });
+  const { otherSignerAt, verifiedAt, ...milestones } = record.milestones;
+  const at = (otherSignerAt === undefined ? verifiedAt : undefined) ?? context.now();
+  await context.saveRecord({ milestones: { ...milestones, verifiedAt: at } });
   return {
     changed: false,
     at,

@@ -58,6 +58,8 @@ const recordSchema: z.ZodType<RotationRecord> = z.looseObject({
     publishedAt: timestamp.exactOptional(),
     begunAt: timestamp.exactOptional(),
     verifiedAt: timestamp.exactOptional(),
+    keyMissingAt: timestamp.exactOptional(),
+    otherSignerAt: timestamp.exactOptional(),
     prunedAt: timestamp.exactOptional(),
     untrustingAt: timestamp.exactOptional(),
     untrustedAt: timestamp.exactOptional(),

@@ -11,6 +11,10 @@ export interface Milestones {
   readonly begunAt?: string;
   /** The last signer was switched and proven. */
   readonly verifiedAt?: string;
+  /** A key of the rotation was seen missing at the public URL after that: caches may be without it until it is proven public again. */
+  readonly keyMissingAt?: string;
+  /** After Verifying an API server was seen to sign with another key: it has made tokens that nobody has waited for. */
+  readonly otherSignerAt?: string;
   /** The former key was taken out of the public JWKS. */
   readonly prunedAt?: string;
   /** The first API server began to forget the former key: from here on only forward. */

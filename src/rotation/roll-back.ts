@@ -35,7 +35,7 @@ export function rollBackSteps(plan: Plan, started: ReadonlySet<string>): readonl
     return [undo];
   });
   const hasAgents = plan.steps.some(({ action }) => action.type === 'releaseNodes');
-  return hasAgents ? releaseBeforeWaits(steps, releaseNodes) : steps;
+  return hasAgents ? releaseBeforeWaits(steps, releaseNodes, { isBusy: true }) : steps;
 }
 
 /** A platform that was told to begin may sign with the new key, whether anybody follows it or not. */

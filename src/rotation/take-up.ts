@@ -38,6 +38,10 @@ function lastPossiblePhase({ publishedAt, verifiedAt }: Milestones): Phase {
 }
 
 function lastProvenPhase(milestones: Milestones): Phase | null {
-  if (milestones.untrustedAt !== undefined) return 'Untrusting';
-  return milestones.prunedAt === undefined ? null : 'Draining';
+  const { untrustedAt, untrustingAt, prunedAt, keyMissingAt, otherSignerAt } = milestones;
+  if (untrustedAt !== undefined) return 'Untrusting';
+  if (prunedAt === undefined) return null;
+  // What Draining rested on is proven anew while the former key may still be published again.
+  const isLost = keyMissingAt !== undefined || otherSignerAt !== undefined;
+  return isLost && untrustingAt === undefined ? null : 'Draining';
 }

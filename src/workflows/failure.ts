@@ -21,3 +21,11 @@ export function failureOf(error: unknown): Failure {
   }
   return { code: 'UNEXPECTED', message: cause?.message ?? message, details: [] };
 }
+
+/** Of GUARD_FAILED. Details are whatever the worker's version of the activity put there. */
+export function failedGuards(details: readonly unknown[]): readonly string[] {
+  return details.flatMap((detail) => {
+    const guards = typeof detail === 'object' && detail !== null && 'guards' in detail ? detail.guards : [];
+    return Array.isArray(guards) ? guards.filter((guard) => typeof guard === 'string') : [];
+  });
+}

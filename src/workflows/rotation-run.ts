@@ -1,18 +1,19 @@
 // One run of a rotation: interprets the plan forward, holds where a person must decide, and takes steps back through the plan's own undo.
-import { ApplicationFailure, CancellationScope, condition, isCancellation } from '@temporalio/workflow';
+import { ApplicationFailure, CancellationScope, condition, isCancellation, patched } from '@temporalio/workflow';
 import type { Preflight, StepInput } from '../activities/contract.ts';
 import type { AuditRecord, Outcome } from '../rotation/audit.ts';
 import { withDrain } from '../rotation/change-drain.ts';
 import { possibleDecisions } from '../rotation/decisions.ts';
 import { computeDrain } from '../rotation/drain.ts';
 import { endingOf } from '../rotation/notification.ts';
+import { stepsBeforeRetry, waitsToBeginAnew } from '../rotation/lost-premises.ts';
 import { comparePhases } from '../rotation/phase.ts';
 import type { Step, WaitType } from '../rotation/plan.ts';
 import { rollBackSteps, type UndoStep } from '../rotation/roll-back.ts';
 import { stepsPerhapsStarted } from '../rotation/take-up.ts';
 import { activities } from './activity-stubs.ts';
 import { DecisionPoints, TurnBack } from './decision-points.ts';
-import { failureOf, type Failure } from './failure.ts';
+import { failedGuards, failureOf, type Failure } from './failure.ts';
 import { now, type Journal } from './journal.ts';
 import type { ChangeDrainInput } from './messages.ts';
 import { Operator } from './operator.ts';
@@ -131,8 +132,18 @@ export class RotationRun {
       this.points.turnBackIfAsked();
       await this.points.hold(step.id, failure);
       this.probes.forgive();
+      await this.waitAnew(step, failure);
     }
     this.standing.stepId = null;
+  }
+
+  /** Where a guard has seen a proof undone, what was waited for since then is waited for again. */
+  private async waitAnew(step: Step | UndoStep, { details }: Failure): Promise<void> {
+    const begun = waitsToBeginAnew(failedGuards(details)).filter((wait) => this.clock.end(wait) !== null);
+    // Since 0.1.0: rotations that began earlier go on without it.
+    if (begun.length === 0 || !patched('wait-anew-after-a-lost-proof')) return;
+    for (const wait of begun) this.clock.begin(wait, now());
+    for (const each of stepsBeforeRetry(this.standing.plan, step, begun)) await this.attempt(each);
   }
 
   /** Null where the step was done. */

@@ -1,0 +1,69 @@
+// A part of `npm run simulate` for every change: rotations in which anything happens, from fixed seeds.
+import { describe, expect, it } from 'vitest';
+import { explore } from './explore.ts';
+import { simulate } from './simulate.ts';
+import type { Scenario } from './scenario.ts';
+
+const QUIET: Scenario = {
+  nodes: 3,
+  platform: 'static-pod',
+  cacheMs: 3_600_000,
+  drain: { policy: 'refreshing' },
+  restartMs: 40_000,
+  workerSkewMs: 0,
+  secrets: [],
+  slowClient: false,
+  probePod: false,
+  nodeAgents: false,
+  restarts: false,
+  gates: [],
+  happenings: [],
+};
+
+describe('a rotation in which nothing happens', () => {
+  it.each([1, 2, 3, 5, 7])('comes to its end with %i API server(s)', (nodes) => {
+    expect(simulate({ ...QUIET, nodes })).toMatchObject({ harm: null, ending: 'completed' });
+  });
+
+  it('tells its story in sentences, with the time', () => {
+    const { story } = simulate(QUIET, {}, true);
+    expect(story).toContain('0d 00:00 Add the new key to the public JWKS and read it back at the public URL.');
+    expect(story).toContain('0d 01:02 Let the API server of node-1 sign with the new key.');
+  });
+});
+
+describe('whatever happens', () => {
+  it('nobody is harmed, and there is an end', { timeout: 120_000 }, () => {
+    const { runs, endings, harm, story } = explore({ runs: 4000, seed: 7 });
+    expect(story.join('\n')).toBe('');
+    expect({ runs, harm }).toEqual({ runs: 4000, harm: null });
+    // Both ways are gone, often.
+    expect(endings['completed']).toBeGreaterThan(3000);
+    expect(endings['rolled-back']).toBeGreaterThan(300);
+  });
+
+  it('the same seed gives the same rotations', () => {
+    expect(explore({ runs: 50, seed: 3 })).toEqual(explore({ runs: 50, seed: 3 }));
+    expect(explore({ runs: 50, seed: 3 }).events).not.toBe(explore({ runs: 50, seed: 4 }).events);
+  });
+});
+
+describe('it is found, and told as a short story,', () => {
+  it('that nobody waits for the caches of relying parties', { timeout: 60_000 }, () => {
+    const found = explore({
+      runs: 2000,
+      seed: 1,
+      variation: {
+        plan: (plan) => ({
+          ...plan,
+          steps: plan.steps
+            .filter(({ action }) => action.type !== 'wait' || action.wait !== 'relyingParties')
+            .map((step) => ({ ...step, guards: step.guards.filter((guard) => guard !== 'cachesExpired') })),
+        }),
+      },
+    });
+    expect(found.harm).toBe('invariant 1: a relying party rejects a valid token of the new key');
+    expect(found.scenario).toMatchObject({ nodes: 1, happenings: [] });
+    expect(found.story.at(-1)).toBe('0d 00:00 Let the API server of node-1 sign with the new key.');
+  });
+});
