@@ -54,6 +54,11 @@ export function parseConfig(text: string, subject: string): Config {
       findPlatformProblem(cluster) ?? (isOn(cluster, 'static-pod') ? findNodeProblem(cluster) : undefined);
     if (problem !== undefined) throw invalid(subject, problem);
     checkIssuer(cluster);
+    if (cluster.publisher.type === 'api-server' && cluster.mirrors.length > 0)
+      throw invalid(
+        subject,
+        `cluster "${cluster.name}" serves its issuer itself (api-server), so it can have no mirrors`,
+      );
   }
   for (const { cluster } of schedules) findCluster(parsed.data, cluster);
   return parsed.data;

@@ -30,7 +30,7 @@ function findKeyProblem({ name, platform, keyStore }: ClusterConfig): string | u
 }
 
 function findPublisherProblem({ name, platform, publisher }: ClusterConfig): string | undefined {
-  if (platform.type === 'gkectl' && publisher.type !== 'platform') {
+  if (platform.type === 'gkectl' && publisher.type !== 'platform' && publisher.type !== 'api-server') {
     return `cluster "${name}" has the publisher ${publisher.type}, but Google Distributed Cloud publishes by itself: set publisher.type to platform`;
   }
   if (!makesKeys(platform) && publisher.type === 'platform') {

@@ -8,7 +8,7 @@ import { gardener, gkectl } from './managed-platform-schema.ts';
 import { openShift } from './openshift-schema.ts';
 import { titleOf } from '../rotation/workload.ts';
 import { legacyTokens } from './legacy-token-schema.ts';
-import { publisher } from './publisher-schema.ts';
+import { mirrors, publisher } from './publisher-schema.ts';
 import { schedules } from './schedule-schema.ts';
 import { verification } from './verification-schema.ts';
 
@@ -120,6 +120,7 @@ const cluster = z.strictObject({
     .default([])
     .describe('Who must accept the algorithm of the new key'),
   publisher,
+  mirrors,
   keyStore: keyStore.default({ type: 'platform' }).describe('Default: none, where the platform makes the key'),
   policies: policies.prefault({}),
   verification: verification.prefault({}),

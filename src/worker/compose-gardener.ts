@@ -19,10 +19,15 @@ export async function composeGardener({
   const platform = new GardenerPlatform({
     shoot: new ShootClient(new KubeClient(gardenConfig), { namespace: garden.namespace, name: garden.shoot }),
     apiServers,
-    publishing: cluster.publisher.type === 'platform' ? 'by-platform' : 'ours',
+    publishing: isServedByCluster(cluster.publisher.type) ? 'by-platform' : 'ours',
     workersRollout: others.workersRollout,
     timeoutMs: others.timeout,
     pollMs: others.pollInterval,
   });
   return { platform, nodeAgents: null, apiServers, auditLogs: [] };
+}
+
+/** By Gardener, or by the Shoot's own API servers: nothing is to be written. */
+function isServedByCluster(publisher: ClusterOn<'gardener'>['publisher']['type']): boolean {
+  return publisher === 'platform' || publisher === 'api-server';
 }
