@@ -57,13 +57,15 @@ export function stagedPlan(input: PlanInput): Pick<Plan, 'probed' | 'pointOfNoRe
 const NEED_ALL_NODES: readonly Phase[] = ['Trusting', 'Signing', 'Verifying', 'Pruning', 'Untrusting', 'Retiring'];
 
 function knowingAllNodes(step: Step): Step {
-  if (!NEED_ALL_NODES.includes(step.phase)) return step;
+  if (!NEED_ALL_NODES.includes(step.phase) || step.action.type === 'wait') return step;
   const { undo } = step;
   return {
     ...step,
     guards: [...step.guards, 'noUnknownApiServer'],
     undo:
-      undo !== null && step.phase === 'Trusting' ? { ...undo, guards: [...undo.guards, 'noUnknownApiServer'] } : undo,
+      undo !== null && step.action.type === 'trust'
+        ? { ...undo, guards: [...undo.guards, 'noUnknownApiServer'] }
+        : undo,
   };
 }
 
