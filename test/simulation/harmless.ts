@@ -29,7 +29,6 @@ export const HARMLESS: readonly (readonly [RegExp, string])[] = [
     /^without release-nodes\/(drain|end)$/,
     'no node was reached since the former release, or the end removes all that is left',
   ],
-  [/^without undo\/\S+release-nodes$/, 'no node was reached since the former release'],
   [/^without back-up\//, 'a back-up is for people: Keyturn takes steps back without it'],
   [/^undo of start-probe-pod missing$/, 'the end removes every pod that is left'],
   [/^without (wait-for-relying-parties|drain|undo\/wait-for-relying-parties)$/, TWO_LOCKS],
@@ -83,7 +82,7 @@ export const HARMLESS: readonly (readonly [RegExp, string])[] = [
     'relying parties never accept tokens in Secrets, and Untrusting asks again',
   ],
   [/^untrust\/node-\d without formerIsNotPublic$/, 'a former key that is public too long harms no token'],
-  [/^untrust\/node-\d without noLegacyTokensOfFormer$/, ASKED_BEFORE],
+  [/^untrust\/node-2 without noLegacyTokensOfFormer$/, ASKED_BEFORE],
   [/^untrust\/node-2 without everyoneSignsWithNext$/, PRECEDED],
   [
     /^retire without (nobodyTrustsFormer|everyoneSignsWithNext)$/,

@@ -75,9 +75,23 @@ function makeWays(): readonly Way[] {
     backFrom('sign/node-2'),
     backFrom('sign/node-1'),
     backFrom('publish-key'),
+    { scenario: takenUpAndBack(forward), turns: new Map() },
     // Somebody has taken a token in a Secret into use that the new key has signed.
     backFrom('drain', {}, { kind: 'meddling', meddling: 'somebody makes a token Secret and uses it', node: 0 }),
   ];
+}
+
+/** A run is killed in its first wait; the next one has reached the nodes again when it is rolled back. */
+function takenUpAndBack({ turns }: Way): Scenario {
+  const turn = turns.get('wait-for-relying-parties') ?? 0;
+  const rollBack: What = { kind: 'decision', decision: 'rollBack' };
+  return {
+    ...FULL,
+    happenings: [
+      { turn, what: { kind: 'killed' } },
+      { turn: turn + 4, what: rollBack },
+    ],
+  };
 }
 
 const WAYS = makeWays();

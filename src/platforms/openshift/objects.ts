@@ -18,7 +18,9 @@ const secret = z.looseObject({ metadata: objectMetadata, data: z.record(z.string
 const configMap = z.looseObject({ metadata: objectMetadata, data: z.record(z.string(), z.string()).nullish() });
 const kubeApiServer = z.looseObject({
   metadata: objectMetadata,
-  spec: z.looseObject({ forceRedeploymentReason: z.string().nullish(), observedConfig: z.unknown() }).nullish(),
+  spec: z
+    .looseObject({ forceRedeploymentReason: z.string().nullish(), observedConfig: z.unknown().optional() })
+    .nullish(),
   status: z
     .looseObject({
       latestAvailableRevision: z.number().nullish(),

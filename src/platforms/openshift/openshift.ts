@@ -80,8 +80,11 @@ export class OpenShiftPlatform implements ManagedPlatform {
     return this.#switch.look(rotation, rotation.next);
   }
 
-  forget(_: ManagedRotation, key: KeyRef): Promise<Advance> {
-    return forgetKey(this.#objects, key);
+  /** With the new key, at the end of a way back, goes what was kept for it. */
+  async forget({ next }: ManagedRotation, key: KeyRef): Promise<Advance> {
+    const advance = await forgetKey(this.#objects, key);
+    if ('proof' in advance && key.kid === next?.kid) await this.#objects.removeKeptPair();
+    return advance;
   }
 
   /** Whatever the operator was handed meanwhile: a person has decided that the former key is to sign. */
