@@ -13,6 +13,8 @@ export interface RotationFigures {
   /** Sum over all API servers and restarts, from SIGTERM to ready. */
   readonly restartMs: number;
   readonly restarts: number;
+  readonly fastestRestartMs: number;
+  readonly slowestRestartMs: number;
   readonly historyEvents: number;
   readonly historyBytes: number;
 }
@@ -31,13 +33,16 @@ export async function measureRotation(environment: Environment): Promise<Rotatio
   const restarts = environment.controlPlane.nodes.flatMap(({ name }) =>
     environment.controlPlane.apiServerRestarts(name),
   );
+  const lengths = restarts.map(({ stoppedAt, readyAt }) => readyAt - stoppedAt);
   const { raw } = await handle.describe();
   return {
     checks: counts.checks,
     rejected: counts.rejected,
     activeMs: Date.parse(audit.endedAt) - Date.parse(audit.startedAt) - waitedMs,
-    restartMs: restarts.reduce((sum, { stoppedAt, readyAt }) => sum + readyAt - stoppedAt, 0),
+    restartMs: lengths.reduce((sum, ms) => sum + ms, 0),
     restarts: restarts.length,
+    fastestRestartMs: Math.min(...lengths),
+    slowestRestartMs: Math.max(...lengths),
     historyEvents: Number(raw.workflowExecutionInfo?.historyLength ?? 0),
     historyBytes: Number(raw.workflowExecutionInfo?.historySizeBytes ?? 0),
   };

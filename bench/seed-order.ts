@@ -13,7 +13,7 @@ import { CLIENTS } from './rotation.ts';
 
 /** Somebody types the next node's commands. */
 const BETWEEN_NODES_MS = 2_000;
-const RESTART_TIMEOUT_MS = 60_000;
+const RESTART_TIMEOUT_MS = 180_000;
 
 export async function measureSeedOrder(environment: Environment): Promise<{ checks: number; rejected: number }> {
   const { controlPlane, blobStore } = environment;

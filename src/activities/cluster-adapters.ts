@@ -69,6 +69,12 @@ export interface PublicIssuer {
   readonly fetch: DocumentFetch;
 }
 
+/** A place where the issuer's documents are published, and where the public reads them. */
+export interface Publication {
+  readonly publisher: JwksPublisher;
+  readonly publicIssuer: PublicIssuer;
+}
+
 export interface ClusterPolicies extends GuardPolicies {
   readonly relyingPartyCacheMs: number;
   readonly drain: DrainPolicy;
@@ -102,6 +108,8 @@ export interface ClusterAdapters {
   readonly lock: ClusterLock;
   readonly publisher: JwksPublisher;
   readonly publicIssuer: PublicIssuer;
+  /** Further places: nothing goes on until all of them agree. Default: none. */
+  readonly mirrors?: readonly Publication[];
   readonly keyStore: KeyStore;
   /** Algorithm of the key that the key store would make; null where the user brings one. */
   readonly newKeyAlg: KeyAlgorithm | null;

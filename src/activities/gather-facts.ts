@@ -4,7 +4,7 @@ import { factsNeeded, type GuardFacts } from '../rotation/guards.ts';
 import type { RotationRecord } from '../rotation/record.ts';
 import type { ClusterAdapters } from './cluster-adapters.ts';
 import type { StepInput } from './contract.ts';
-import { readPublicKids } from './public-documents.ts';
+import { readAllPublicKids } from './publications.ts';
 
 export async function gatherFacts(
   adapters: ClusterAdapters,
@@ -16,7 +16,7 @@ export async function gatherFacts(
   const end = (time: string | undefined) => (time === undefined ? null : Date.parse(time));
   const [apiServers, publicKids, staged, legacyTokens] = await Promise.all([
     needed.has('apiServers') ? adapters.platform.observeApiServers() : [],
-    needed.has('publicJwks') ? readPublicKids(adapters.publicIssuer) : [],
+    needed.has('publicJwks') ? readAllPublicKids(adapters) : { everywhere: [], somewhere: [] },
     needed.has('keyStore') ? adapters.keyStore.staged(adapters.name) : undefined,
     needed.has('legacyTokens')
       ? adapters.reads.legacyTokens(record.next === null ? [record.former.kid] : [record.former.kid, record.next.kid])
@@ -28,7 +28,8 @@ export async function gatherFacts(
     next: record.next,
     node: input.node,
     apiServers,
-    publicKids,
+    publicKids: publicKids.everywhere,
+    publicSomewhere: publicKids.somewhere,
     stagedKid: staged?.kid ?? null,
     legacyTokens: legacyTokens?.tokens ?? [],
     legacyTokensTrackedSince: legacyTokens?.trackedSince ?? null,

@@ -6,14 +6,16 @@ import { KeyturnError } from '../errors.ts';
 import { updateDocument } from '../publishers/update-document.ts';
 import type { Kid, PublicKey } from '../rotation/key.ts';
 import type { StepControl } from '../platforms/port.ts';
-import type { ClusterAdapters } from './cluster-adapters.ts';
-import { confirmPublic, readPublicKids } from './public-documents.ts';
+import { confirmPublic } from './public-documents.ts';
+import { changeEverywhere, publicUrlsOf, readAllPublicKids, type PublishingAdapters } from './publications.ts';
+import { confirmServed, keepServed, proveUnused } from './served-issuer-steps.ts';
 import type { StepContext, StepOutcome } from './step-frame.ts';
 import { proveControllerManager } from './token-steps.ts';
 
 /** Publishing: the new key beside all others; its public time counts from here, or from the first time that it was found public. */
 export async function publishKey(context: StepContext): Promise<StepOutcome> {
   const { adapters, record } = context;
+  if (adapters.publisher.publishes === 'by-trusting') return confirmServed(context);
   const staged = await adapters.keyStore.staged(adapters.name);
   if (staged?.kid !== record.next.kid) throw keyIsGone(record.next.kid);
   const wasMissing = await noteWhereMissing(context);
@@ -22,7 +24,7 @@ export async function publishKey(context: StepContext): Promise<StepOutcome> {
   const { keyMissingAt: _missing, publishedAt, ...milestones } = record.milestones;
   const at = (changed || wasMissing ? undefined : publishedAt) ?? context.now();
   await context.saveRecord({ milestones: { ...milestones, publishedAt: at } });
-  return { changed, at, proof: `${adapters.publicIssuer.jwksUrl} shows ${staged.kid}, byte for byte as written` };
+  return { changed, at, proof: `${publicUrlsOf(adapters)} shows ${staged.kid}, byte for byte as written` };
 }
 
 /**
@@ -34,7 +36,7 @@ async function noteWhereMissing(context: StepContext): Promise<boolean> {
   const { milestones, next, former } = record;
   if (milestones.publishedAt === undefined) return false;
   if (milestones.keyMissingAt !== undefined) return true;
-  const kids = await readPublicKids(adapters.publicIssuer).catch(nothingWhereGone);
+  const { everywhere: kids } = await readAllPublicKids(adapters).catch(nothingWhereGone);
   if (kids.includes(next.kid) && kids.includes(former.kid)) return false;
   await context.saveRecord({ milestones: { ...milestones, keyMissingAt: context.now() } });
   return true;
@@ -51,7 +53,8 @@ export async function withdrawKey(context: StepContext): Promise<StepOutcome> {
 
 /** Pruning: evidence first, then the removal. */
 export async function pruneKey(context: StepContext): Promise<StepOutcome> {
-  const { record } = context;
+  const { record, adapters } = context;
+  if (adapters.publisher.publishes === 'by-trusting') return proveUnused(context);
   const evidence = await proveControllerManager(context);
   const outcome = await remove(context, record.former.kid);
   // The guards have seen that what was lost is there again, for as long as its waits demand.
@@ -64,49 +67,62 @@ export async function pruneKey(context: StepContext): Promise<StepOutcome> {
 /** Undo of Pruning: relying parties must then be given time to read it again. */
 export async function republishFormer(context: StepContext): Promise<StepOutcome> {
   const { adapters, record } = context;
+  if (adapters.publisher.publishes === 'by-trusting') return keepServed(context);
   const changed = await publishKeys(adapters, [record.former], context.control);
   const { prunedAt: _, ...milestones } = record.milestones;
   await context.saveRecord({ milestones });
-  return { changed, proof: `${adapters.publicIssuer.jwksUrl} shows ${record.former.kid} again` };
+  return { changed, proof: `${publicUrlsOf(adapters)} shows ${record.former.kid} again` };
 }
 
-/** Beside all others, read back at the public URL; true where one of them was not there. */
+/** Beside all others and in all places, read back at their public URLs; true where one of them was not there. */
 export async function publishKeys(
-  adapters: ClusterAdapters,
+  adapters: PublishingAdapters,
   keys: readonly PublicKey[],
   control: StepControl,
 ): Promise<boolean> {
-  const { changed, body } = await updateDocument(adapters.publisher, 'jwks', (current) =>
-    mergeKeys(current, keys.map(toJwk), adapters.publicIssuer.jwksUrl),
-  );
-  await confirmPublic(adapters.publicIssuer.jwksUrl, body, adapters.publicIssuer, control);
-  return changed;
+  return changeEverywhere(adapters, async ({ publisher, publicIssuer }) => {
+    const { jwksUrl } = publicIssuer;
+    const { changed, body } = await updateDocument(publisher, 'jwks', (current) =>
+      mergeKeys(current, keys.map(toJwk), jwksUrl),
+    );
+    await confirmPublic(jwksUrl, body, publicIssuer, control);
+    return changed;
+  });
 }
 
 async function remove({ adapters, control }: StepContext, kid: string): Promise<StepOutcome> {
-  const { jwksUrl } = adapters.publicIssuer;
-  const { changed, body } = await updateDocument(adapters.publisher, 'jwks', (current) => {
-    if (current === undefined) throw documentIsGone(jwksUrl);
-    return removeKey(current, kid, jwksUrl);
+  const changed = await changeEverywhere(adapters, async ({ publisher, publicIssuer }) => {
+    const { jwksUrl } = publicIssuer;
+    const update = await updateDocument(publisher, 'jwks', (current) => {
+      if (current === undefined) throw documentIsGone(jwksUrl);
+      return removeKey(current, kid, jwksUrl);
+    });
+    await confirmPublic(jwksUrl, update.body, publicIssuer, control);
+    return update.changed;
   });
-  await confirmPublic(jwksUrl, body, adapters.publicIssuer, control);
-  return { changed, proof: `${jwksUrl} no longer shows ${kid}` };
+  return { changed, proof: `${publicUrlsOf(adapters)} no longer shows ${kid}` };
 }
 
-/** The issuer stays what it is: the document is written only where it is missing, or where the configuration asks for it. */
+/**
+ * The issuer stays what it is: the document is written only where it is missing, or where the configuration asks for it. Mirrors have the
+ * same one: relying parties go where the issuer's own address sends them.
+ */
 async function publishDiscovery({ adapters, control }: StepContext, next: PublicKey): Promise<void> {
-  const { policies, publisher, publicIssuer, issuer } = adapters;
+  const { policies, issuer } = adapters;
   if (policies.discovery === 'never') return;
-  const wanted = discoveryDocument(issuer, publicIssuer.jwksUrl, [next.alg]);
-  const { body, changed } = await updateDocument(publisher, 'discovery', (current) =>
-    current === undefined || policies.discovery === 'overwrite' ? wanted : current,
-  );
-  if (changed) await confirmPublic(publicIssuer.discoveryUrl, body, publicIssuer, control);
+  const wanted = discoveryDocument(issuer, adapters.publicIssuer.jwksUrl, [next.alg]);
+  await changeEverywhere(adapters, async ({ publisher, publicIssuer }) => {
+    const { body, changed } = await updateDocument(publisher, 'discovery', (current) =>
+      current === undefined || policies.discovery === 'overwrite' ? wanted : current,
+    );
+    if (changed) await confirmPublic(publicIssuer.discoveryUrl, body, publicIssuer, control);
+    return changed;
+  });
 }
 
 /** The document itself is gone. */
-function nothingWhereGone(error: unknown): readonly Kid[] {
-  if (error instanceof KeyturnError && error.code === 'JWKS_NOT_PUBLIC') return [];
+function nothingWhereGone(error: unknown): { readonly everywhere: readonly Kid[] } {
+  if (error instanceof KeyturnError && error.code === 'JWKS_NOT_PUBLIC') return { everywhere: [] };
   throw error;
 }
 

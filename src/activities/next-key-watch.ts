@@ -2,7 +2,7 @@
 import type { PublicKey } from '../rotation/key.ts';
 import type { RotationRecord } from '../rotation/record.ts';
 import { publishKeys } from './issuer-steps.ts';
-import { readPublicKids } from './public-documents.ts';
+import { readAllPublicKids } from './publications.ts';
 import type { ManagedStepContext, StepOutcome } from './step-frame.ts';
 
 export class NextKeyWatch {
@@ -78,7 +78,7 @@ export class NextKeyWatch {
   }
 
   async #isPublic(): Promise<boolean> {
-    const kids = await readPublicKids(this.#context.adapters.publicIssuer);
+    const { everywhere: kids } = await readAllPublicKids(this.#context.adapters);
     return this.record.next !== null && kids.includes(this.record.next.kid);
   }
 

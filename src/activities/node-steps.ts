@@ -1,5 +1,6 @@
 // Steps that change one node: each hands the platform what it needs and tells what was seen.
 import type { NodeChange } from '../platforms/port.ts';
+import { giveUpServed } from './served-issuer-steps.ts';
 import { layoutOf, type NodeStepContext, type StepContext, type StepOutcome } from './step-frame.ts';
 
 export async function backUp(context: NodeStepContext): Promise<StepOutcome> {
@@ -22,6 +23,7 @@ export async function trust(context: NodeStepContext): Promise<StepOutcome> {
 
 export async function distrust(context: NodeStepContext): Promise<StepOutcome> {
   const { adapters, record, control } = context;
+  if (adapters.publisher.publishes === 'by-trusting') await giveUpServed(context);
   return outcomeOf(await adapters.platform.distrust(layoutOf(context), record.next, control));
 }
 

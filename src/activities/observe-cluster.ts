@@ -1,6 +1,6 @@
 // Observes everything that Preflight judges: used by the rotation, by `keyturn plan` and by `keyturn doctor`, so that all three say the same.
 import { KeyturnError } from '../errors.ts';
-import { refusedBy } from '../rotation/accepted-algorithms.ts';
+import { keyLimitsOf, refusedBy } from '../rotation/accepted-algorithms.ts';
 import { computeDrain } from '../rotation/drain.ts';
 import type { KeyRef, Kid } from '../rotation/key.ts';
 import { reportLegacyTokens, type LegacyTokenReport } from '../rotation/legacy-token-report.ts';
@@ -9,8 +9,9 @@ import { isManaged, type Platform } from '../platforms/port.ts';
 import { rotationOf } from './managed-steps.ts';
 import { findFormer, type PreflightFacts } from '../rotation/preflight.ts';
 import { isUnfinished, type RotationRecord } from '../rotation/record.ts';
-import type { ClusterAdapters, ClusterPolicies, ClusterReads } from './cluster-adapters.ts';
+import type { ClusterAdapters, ClusterPolicies, ClusterReads, Publication } from './cluster-adapters.ts';
 import { readPublicDiscovery, readPublicKids } from './public-documents.ts';
+import { publicationsOf } from './publications.ts';
 
 /** Changes nothing. What cannot be observed becomes a problem among the facts: all are told at once. */
 export async function observeCluster(adapters: ClusterAdapters, policies: ClusterPolicies): Promise<PreflightFacts> {
@@ -23,7 +24,7 @@ export async function observeCluster(adapters: ClusterAdapters, policies: Cluste
       return otherwise;
     }
   };
-  const { reads, publicIssuer, apiServers, publisher } = adapters;
+  const { reads, publicIssuer, apiServers } = adapters;
   const { capabilities } = adapters.platform;
   const { record } = await attempt(() => adapters.lock.read(), { held: null, record: null });
   const [controlPlane, publicKids, discovery, endpointAddresses, staged, missing, skews] = await Promise.all([
@@ -41,8 +42,15 @@ export async function observeCluster(adapters: ClusterAdapters, policies: Cluste
       ].map((find) => attempt(async () => (await find()) ?? [], [])),
     ),
     Promise.all(apiServers.map(async (server) => [server.node, await server.clockSkewMs().catch(() => 0)] as const)),
-    attempt(() => publisher.read('jwks'), undefined),
+    Promise.all(publicationsOf(adapters).map((place) => attempt(() => showWritable(place), undefined))),
   ]);
+  const mirrors = await Promise.all(
+    (adapters.mirrors ?? []).map(async (mirror) => ({
+      url: mirror.publicIssuer.jwksUrl,
+      kids: await attempt(() => readPublicKids(mirror.publicIssuer), null),
+      issuer: (await attempt(() => readPublicDiscovery(mirror.publicIssuer), null))?.issuer ?? null,
+    })),
+  );
   const former = findFormer({ controlPlane, record });
   // What Keyturn may not read is among the missing rights.
   const legacyTokens =
@@ -58,6 +66,9 @@ export async function observeCluster(adapters: ClusterAdapters, policies: Cluste
     publicJwksUri: discovery?.jwksUri ?? null,
     publicKids,
     publicUrl: publicIssuer.jwksUrl,
+    mirrors,
+    ...(adapters.publisher.publishes === undefined ? {} : { publishing: adapters.publisher.publishes }),
+    keyLimits: keyLimitsOf(adapters.relyingParties),
     endpointAddresses,
     clockSkewMs: Object.fromEntries(skews),
     record,
@@ -71,6 +82,11 @@ export async function observeCluster(adapters: ClusterAdapters, policies: Cluste
       : {}),
     legacyTokens,
   };
+}
+
+/** Also where it cannot show that it could be written, it must be readable. */
+async function showWritable({ publisher }: Publication): Promise<void> {
+  await (publisher.assertWritable === undefined ? publisher.read('jwks') : publisher.assertWritable());
 }
 
 function observePlatform(platform: Platform, record: RotationRecord | null): Promise<ControlPlaneObservation> {

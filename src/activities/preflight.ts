@@ -89,7 +89,7 @@ async function settle(adapters: ClusterAdapters, { signal, report }: StepControl
 
 /** The plan that a rotation started now would follow. @throws PREFLIGHT_REFUSED with every reason */
 export function planFor(
-  adapters: Pick<ClusterAdapters, 'name' | 'platform' | 'probePods'>,
+  adapters: Pick<ClusterAdapters, 'name' | 'platform' | 'probePods' | 'publisher'>,
   policies: ClusterPolicies,
   facts: PreflightFacts,
 ): { readonly plan: Plan; readonly former: KeyRef } {
@@ -98,6 +98,7 @@ export function planFor(
   if (blockers.length > 0 || former === null || 'refused' in facts.drain) throw refusal(adapters.name, blockers);
   const plan = makePlan({
     capabilities: adapters.platform.capabilities,
+    ...(adapters.publisher.publishes === undefined ? {} : { publishing: adapters.publisher.publishes }),
     nodes: facts.controlPlane.apiServers.map(({ node }) => node),
     relyingPartyCacheMs: policies.relyingPartyCacheMs,
     drain: facts.drain,

@@ -17,6 +17,8 @@ export interface PodCommand {
   readonly stdin?: Buffer;
   /** From connecting to the end of the command, in ms. */
   readonly timeoutMs: number;
+  /** Manifest that grants it, for errors. Default: deploy/rbac.yaml. */
+  readonly grantedBy?: string;
 }
 
 /** What the command wrote may be secret. */
@@ -55,7 +57,8 @@ export async function execInPod(kubeConfig: KubeConfig, run: PodCommand): Promis
   const { tls, headers } = await presentCredentials(kubeConfig);
   const server = kubeConfig.getCurrentCluster()?.server.replace(/\/+$/, '') ?? '';
   const path = `/api/v1/namespaces/${namespace}/pods/${pod}/exec`;
-  const call: ApiCall = { verb: 'create', path, resource: 'pods/exec', object: `${namespace}/${pod}` };
+  const granted = run.grantedBy === undefined ? {} : { grantedBy: run.grantedBy };
+  const call: ApiCall = { verb: 'create', path, resource: 'pods/exec', object: `${namespace}/${pod}`, ...granted };
   const query = new URLSearchParams([
     ['stdout', 'true'],
     ['stderr', 'true'],

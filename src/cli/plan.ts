@@ -12,6 +12,7 @@ import { formatDuration } from '../rotation/duration.ts';
 import { describeKeyLayout } from '../rotation/key-layout.ts';
 import type { KeyRef, PublicKey } from '../rotation/key.ts';
 import { legacyTokenLines } from '../rotation/legacy-token-report.ts';
+import type { Phase } from '../rotation/phase.ts';
 import type { Plan } from '../rotation/plan.ts';
 import { lookAtCluster } from './look-at-cluster.ts';
 import { print } from './output.ts';
@@ -49,7 +50,7 @@ async function previewRotation(adapters: ClusterAdapters): Promise<Preview> {
     former,
     diffs: [
       ...manifests.map(({ node, path, before, after }) => diff(`${node}:${path}`, before, after)),
-      ...(await previewJwks(adapters, former, next)),
+      ...(await previewJwks(adapters, plan, former, next)),
     ],
   };
 }
@@ -61,6 +62,7 @@ function notMadeYet(alg: KeyRef['alg']): KeyRef & { readonly publicPem?: undefin
 
 async function previewJwks(
   adapters: ClusterAdapters,
+  plan: Plan,
   former: KeyRef,
   next: KeyRef | PublicKey,
 ): Promise<readonly string[]> {
@@ -74,9 +76,18 @@ async function previewJwks(
   const published = mergeKeys(stored.body, [jwk], jwksUrl);
   const pruned = removeKey(published, former.kid, jwksUrl);
   return [
-    diff(`${jwksUrl} (Publishing)`, indented(stored.body), indented(published)),
-    diff(`${jwksUrl} (Pruning)`, indented(published), indented(pruned)),
+    diff(`${jwksUrl} (${publishingPhase(plan)})`, indented(stored.body), indented(published)),
+    diff(
+      `${jwksUrl} (${adapters.publisher.publishes === 'by-trusting' ? 'Untrusting' : 'Pruning'})`,
+      indented(published),
+      indented(pruned),
+    ),
   ];
+}
+
+/** Where the new key becomes public. */
+function publishingPhase({ steps }: Plan): Phase {
+  return steps.find(({ action }) => action.type === 'wait' && action.wait === 'relyingParties')?.phase ?? 'Publishing';
 }
 
 /** One member a line, so that a diff of a compact document can be read. */
@@ -98,7 +109,7 @@ function renderPreview({ cluster, plan, former, diffs }: Preview): string {
     '',
     ...steps,
     '',
-    `Wait of Publishing: ${formatDuration(relyingParties.ms)}: ${relyingParties.explanation}`,
+    `Wait of ${`${publishingPhase(plan)}:`.padEnd(11)} ${formatDuration(relyingParties.ms)}: ${relyingParties.explanation}`,
     ...(kubelet === undefined
       ? []
       : [`Wait of Refreshing: ${formatDuration(kubelet.ms)} at most: ${kubelet.explanation}`]),

@@ -53,6 +53,11 @@ export function parseConfig(text: string, subject: string): Config {
     const problem = isOn(cluster, 'static-pod') ? findNodeProblem(cluster) : findPlatformProblem(cluster);
     if (problem !== undefined) throw invalid(subject, problem);
     checkIssuer(cluster);
+    if (cluster.publisher.type === 'api-server' && cluster.mirrors.length > 0)
+      throw invalid(
+        subject,
+        `cluster "${cluster.name}" serves its issuer itself (api-server), so it can have no mirrors`,
+      );
   }
   for (const { cluster } of schedules) findCluster(parsed.data, cluster);
   return parsed.data;

@@ -68,6 +68,32 @@ const file = z.strictObject({
   discoveryPath,
 });
 
-export const publisher = z.discriminatedUnion('type', [azureBlob, s3, gcs, file]);
+const apiServer = z.strictObject({
+  type: z.literal('api-server'),
+  jwksUrl: z
+    .url({ protocol: /^https?$/ })
+    .optional()
+    .describe('As in the discovery document (--service-account-jwks-uri); default: openid/v1/jwks below the issuer'),
+});
+
+export const publisher = z.discriminatedUnion('type', [azureBlob, s3, gcs, file, apiServer]);
+
+const url = z.url({ protocol: /^https?$/ }).describe('Where the public reads this mirror: its documents lie below it');
+
+const mirror = z.discriminatedUnion('type', [
+  azureBlob.extend({ url }),
+  s3.extend({ url }),
+  gcs.extend({ url }),
+  file.extend({ url }),
+]);
+
+export const mirrors = z
+  .array(mirror)
+  .max(8)
+  .default([])
+  .describe("Further places with the issuer's documents; a rotation goes on only once all of them agree");
 
 export type PublisherConfig = z.output<typeof publisher>;
+
+/** A publisher that writes documents. */
+export type WrittenPublisherConfig = Exclude<PublisherConfig, { readonly type: 'api-server' }>;

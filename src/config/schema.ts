@@ -7,7 +7,7 @@ import { access, nodeSsh, platformSsh, podAccess } from './node-access-schema.ts
 import { openShift } from './openshift-schema.ts';
 import { titleOf } from '../rotation/workload.ts';
 import { legacyTokens } from './legacy-token-schema.ts';
-import { publisher } from './publisher-schema.ts';
+import { mirrors, publisher } from './publisher-schema.ts';
 import { schedules } from './schedule-schema.ts';
 import { verification } from './verification-schema.ts';
 
@@ -119,6 +119,7 @@ const cluster = z.strictObject({
     .default([])
     .describe('Who must accept the algorithm of the new key'),
   publisher,
+  mirrors,
   keyStore,
   policies: policies.prefault({}),
   verification: verification.prefault({}),

@@ -5,9 +5,18 @@ import type { TokenCredential } from '@azure/identity';
 import { BlobServiceClient, ContainerClient, StorageSharedKeyCredential } from '@azure/storage-blob';
 import type { BlockBlobClient, StoragePipelineOptions } from '@azure/storage-blob';
 import { KeyturnError } from '../errors.ts';
+import { MAX_JWKS_LENGTH } from '../jwks/jwks.ts';
 import { isBlobMissing, toPublisherError } from './azure-errors.ts';
 import type { IssuerDocument, JwksPublisher, Precondition, StoredDocument } from './port.ts';
-import { assertSize, CONTENT_TYPE, decodeUtf8, DEFAULT_CACHE_CONTROL, malformedContent } from './stored-content.ts';
+import { expectRefusal } from './refused-write.ts';
+import {
+  assertSize,
+  CONTENT_TYPE,
+  decodeUtf8,
+  discard,
+  DEFAULT_CACHE_CONTROL,
+  malformedContent,
+} from './stored-content.ts';
 
 /** `identity`: a credential of @azure/identity, or `default` for its DefaultAzureCredential. */
 export type AzureCredentials =
@@ -50,6 +59,7 @@ export class AzureBlobPublisher implements JwksPublisher {
     try {
       const response = await blob.download(0, undefined, { abortSignal: timeout() });
       const { readableStreamBody: stream, etag, contentLength = 0 } = response;
+      if (contentLength > MAX_JWKS_LENGTH) discard(stream);
       assertSize(contentLength, this.#url(document));
       if (stream === undefined || etag === undefined)
         throw malformedContent('came without content or ETag', this.#url(document));
@@ -63,21 +73,42 @@ export class AzureBlobPublisher implements JwksPublisher {
   /** As `read`, and JWKS_CHANGED. Sets content type `application/json` and the cache control; keeps the blob's metadata. */
   async write(document: IssuerDocument, body: string, precondition: Precondition): Promise<void> {
     const blob = await this.#blob(document);
-    const conditions = precondition === 'absent' ? { ifNoneMatch: '*' } : { ifMatch: precondition.etag };
     try {
       const metadata = precondition === 'absent' ? {} : await readMetadata(blob, precondition.etag);
-      await blob.upload(body, Buffer.byteLength(body), {
-        conditions,
-        metadata,
-        blobHTTPHeaders: {
-          blobContentType: CONTENT_TYPE,
-          blobCacheControl: this.#options.cacheControl ?? DEFAULT_CACHE_CONTROL,
-        },
-        abortSignal: timeout(),
-      });
+      await this.#upload(blob, body, precondition, metadata);
     } catch (error) {
       throw toPublisherError(error, this.#url(document));
     }
+  }
+
+  async assertWritable(): Promise<void> {
+    const present = await this.read('jwks');
+    if (present === undefined) return;
+    const blob = await this.#blob('jwks');
+    await expectRefusal(async () => {
+      try {
+        await this.#upload(blob, present.body, { etag: '"1"' }, {});
+      } catch (error) {
+        throw toPublisherError(error, this.#url('jwks'));
+      }
+    }, this.#url('jwks'));
+  }
+
+  async #upload(
+    blob: BlockBlobClient,
+    body: string,
+    precondition: Precondition,
+    metadata: Record<string, string>,
+  ): Promise<void> {
+    await blob.upload(body, Buffer.byteLength(body), {
+      conditions: precondition === 'absent' ? { ifNoneMatch: '*' } : { ifMatch: precondition.etag },
+      metadata,
+      blobHTTPHeaders: {
+        blobContentType: CONTENT_TYPE,
+        blobCacheControl: this.#options.cacheControl ?? DEFAULT_CACHE_CONTROL,
+      },
+      abortSignal: timeout(),
+    });
   }
 
   async #blob(document: IssuerDocument): Promise<BlockBlobClient> {

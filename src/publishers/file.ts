@@ -1,6 +1,7 @@
 // Publishes the issuer's documents as files: in the folder of a web server, or in a Git checkout that something else pushes.
 import { createHash, randomUUID } from 'node:crypto';
-import { chmod, chown, mkdir, open, readFile, realpath, rename, stat, unlink } from 'node:fs/promises';
+import { constants } from 'node:fs';
+import { access, chmod, chown, mkdir, open, readFile, realpath, rename, stat, unlink } from 'node:fs/promises';
 import path from 'node:path';
 import type { KeyturnError } from '../errors.ts';
 import { systemCodeOf, toFilePublisherError } from './file-errors.ts';
@@ -61,6 +62,16 @@ export class FilePublisher implements JwksPublisher {
       if (done?.result !== true) throw changed(named, done === undefined ? 'locked' : 'other content');
     } catch (error) {
       throw toFilePublisherError(error, named);
+    }
+  }
+
+  /** A folder has no precondition of its own that could be tried. */
+  async assertWritable(): Promise<void> {
+    const file = this.#file('jwks');
+    try {
+      await access(await realpath(path.dirname(file)), constants.W_OK);
+    } catch (error) {
+      throw toFilePublisherError(error, file);
     }
   }
 

@@ -1,8 +1,10 @@
 // Publishes the issuer's documents as objects of a Google Cloud Storage bucket, by its JSON API.
 import { GoogleAuth } from 'google-auth-library';
 import { KeyturnError } from '../errors.ts';
+import { MAX_JWKS_LENGTH } from '../jwks/jwks.ts';
 import { BUCKET_MISSING, toAnswerError, toCredentialError, toGcsPublisherError } from './gcs-errors.ts';
 import type { IssuerDocument, JwksPublisher, Precondition, StoredDocument } from './port.ts';
+import { expectRefusal } from './refused-write.ts';
 import { assertSize, CONTENT_TYPE, decodeUtf8, DEFAULT_CACHE_CONTROL, malformedContent } from './stored-content.ts';
 import { toKeyturnError } from './store-verdict.ts';
 
@@ -55,16 +57,26 @@ export class GcsPublisher implements JwksPublisher {
   async write(document: IssuerDocument, body: string, precondition: Precondition): Promise<void> {
     const generation = precondition === 'absent' ? '0' : precondition.etag;
     const metadata = precondition === 'absent' ? {} : await this.#readMetadata(document, generation);
+    await this.#upload(document, body, generation, metadata);
+  }
+
+  async assertWritable(): Promise<void> {
+    const present = await this.read('jwks');
+    if (present === undefined) return;
+    // Generations are times in microseconds: none is 1.
+    await expectRefusal(() => this.#upload('jwks', present.body, '1', {}), this.#subject('jwks'));
+  }
+
+  async #upload(document: IssuerDocument, body: string, generation: string, metadata: unknown): Promise<void> {
     const resource = {
       name: this.#object(document),
       contentType: CONTENT_TYPE,
       cacheControl: this.#options.cacheControl ?? DEFAULT_CACHE_CONTROL,
       metadata,
     };
-    const form = relatedParts(resource, body);
     const query = `uploadType=multipart&ifGenerationMatch=${encodeURIComponent(generation)}`;
     const url = `${this.#endpoint}/upload/storage/v1/b/${encodeURIComponent(this.#options.bucket)}/o?${query}`;
-    const { status } = await this.#send(document, url, form);
+    const { status } = await this.#send(document, url, relatedParts(resource, body));
     if (status === 404) await this.#assertBucket(document);
     if (status !== 200) throw toAnswerError(status, this.#subject(document));
   }
@@ -95,7 +107,9 @@ export class GcsPublisher implements JwksPublisher {
       const signal = AbortSignal.timeout(TIMEOUT_MS);
       const post = form === undefined ? {} : { method: 'POST', body: form.body };
       const response = await fetch(url, { headers, signal, redirect: 'manual', ...post });
-      assertSize(Number(response.headers.get('content-length') ?? 0), subject);
+      const size = Number(response.headers.get('content-length') ?? 0);
+      if (size > MAX_JWKS_LENGTH) await response.body?.cancel();
+      assertSize(size, subject);
       const content = new Uint8Array(await response.arrayBuffer());
       return { status: response.status, headers: response.headers, content };
     } catch (error) {

@@ -16,6 +16,9 @@ export interface JwksPublisher {
   /** For people, e.g. `azure-blob https://acct.blob.core.windows.net/oidc`. Without credentials. */
   readonly description: string;
 
+  /** `by-trusting`: nothing is written, the API servers show what they trust. Default: documents are written. */
+  readonly publishes?: 'by-trusting';
+
   /** The stored document as its owner sees it (not through the public URL), or undefined where there is none. */
   read(document: IssuerDocument): Promise<StoredDocument | undefined>;
 
@@ -24,4 +27,11 @@ export interface JwksPublisher {
    * @throws JWKS_CHANGED (retryable) where the precondition no longer holds
    */
   write(document: IssuerDocument, body: string, precondition: Precondition): Promise<void>;
+
+  /**
+   * Shows that the JWKS could be written, by a write whose precondition cannot hold: it changes nothing. Where there is no JWKS yet nothing
+   * is shown.
+   * @throws PUBLISHER_ACCESS_DENIED where it could not; CONFIG_INVALID where the store writes in spite of the precondition
+   */
+  assertWritable?(): Promise<void>;
 }

@@ -85,7 +85,7 @@ function notPublic(url: string, status: number, what: string): KeyturnError {
   return new KeyturnError('JWKS_NOT_PUBLIC', `${url} ${what} (${status})`, {
     subject: url,
     remedy:
-      'Let anyone read the document at exactly this address, e.g. `az storage container set-permission --public-access blob`',
+      'Let anyone read the document at exactly this address, without credentials; docs/publishers.md says how for each publisher',
     details: { status },
   });
 }

@@ -4,9 +4,18 @@ import { getCACertificates } from 'node:tls';
 import { GetObjectCommand, HeadObjectCommand, PutObjectCommand, S3Client } from '@aws-sdk/client-s3';
 import type { S3ClientConfig } from '@aws-sdk/client-s3';
 import { KeyturnError } from '../errors.ts';
+import { MAX_JWKS_LENGTH } from '../jwks/jwks.ts';
 import type { IssuerDocument, JwksPublisher, Precondition, StoredDocument } from './port.ts';
+import { expectRefusal } from './refused-write.ts';
 import { isObjectMissing, toS3PublisherError } from './s3-errors.ts';
-import { assertSize, CONTENT_TYPE, decodeUtf8, DEFAULT_CACHE_CONTROL, malformedContent } from './stored-content.ts';
+import {
+  assertSize,
+  CONTENT_TYPE,
+  decodeUtf8,
+  discard,
+  DEFAULT_CACHE_CONTROL,
+  malformedContent,
+} from './stored-content.ts';
 
 export interface S3PublisherOptions {
   readonly bucket: string;
@@ -49,6 +58,7 @@ export class S3Publisher implements JwksPublisher {
     try {
       const command = new GetObjectCommand(this.#object(document));
       const { Body: content, ETag: etag, ContentLength: size = 0 } = await this.#client.send(command, timeout());
+      if (size > MAX_JWKS_LENGTH) discard(content);
       assertSize(size, subject);
       if (content === undefined || etag === undefined) throw malformedContent('came without content or ETag', subject);
       return { body: decodeUtf8(await content.transformToByteArray(), subject), etag };
@@ -63,20 +73,41 @@ export class S3Publisher implements JwksPublisher {
    * the bucket's policy. Keeps the object's metadata.
    */
   async write(document: IssuerDocument, body: string, precondition: Precondition): Promise<void> {
-    const object = this.#object(document);
     try {
-      const kept = precondition === 'absent' ? {} : await this.#readMetadata(document, precondition.etag);
-      const conditions = precondition === 'absent' ? { IfNoneMatch: '*' } : { IfMatch: precondition.etag };
-      const content = {
-        Body: body,
-        ContentType: CONTENT_TYPE,
-        CacheControl: this.#options.cacheControl ?? DEFAULT_CACHE_CONTROL,
-        Metadata: kept,
-      };
-      await this.#client.send(new PutObjectCommand({ ...object, ...conditions, ...content }), timeout());
+      const metadata = precondition === 'absent' ? {} : await this.#readMetadata(document, precondition.etag);
+      await this.#put(document, body, precondition, metadata);
     } catch (error) {
       throw toS3PublisherError(error, this.#subject(document));
     }
+  }
+
+  async assertWritable(): Promise<void> {
+    const present = await this.read('jwks');
+    if (present === undefined) return;
+    await expectRefusal(async () => {
+      try {
+        await this.#put('jwks', present.body, { etag: '"1"' }, {});
+      } catch (error) {
+        throw toS3PublisherError(error, this.#subject('jwks'));
+      }
+    }, this.#subject('jwks'));
+  }
+
+  async #put(
+    document: IssuerDocument,
+    body: string,
+    precondition: Precondition,
+    metadata: Record<string, string>,
+  ): Promise<void> {
+    const command = new PutObjectCommand({
+      ...this.#object(document),
+      ...(precondition === 'absent' ? { IfNoneMatch: '*' } : { IfMatch: precondition.etag }),
+      Body: body,
+      ContentType: CONTENT_TYPE,
+      CacheControl: this.#options.cacheControl ?? DEFAULT_CACHE_CONTROL,
+      Metadata: metadata,
+    });
+    await this.#client.send(command, timeout());
   }
 
   /** An object is replaced with its metadata: what others attached goes along. */

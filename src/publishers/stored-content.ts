@@ -1,4 +1,5 @@
 // What may be stored as a document of an issuer, whatever it is stored in.
+import { Readable } from 'node:stream';
 import { KeyturnError } from '../errors.ts';
 import { MAX_JWKS_LENGTH } from '../jwks/jwks.ts';
 
@@ -7,6 +8,13 @@ export const CONTENT_TYPE = 'application/json';
 
 /** Default of every publisher. */
 export const DEFAULT_CACHE_CONTROL = 'public, max-age=300';
+
+/** Of a body that is not going to be read: what ends it later must not be an error that nobody listens to. */
+export function discard(body: unknown): void {
+  if (!(body instanceof Readable)) return;
+  body.on('error', () => undefined);
+  body.destroy();
+}
 
 /** @throws JWKS_MALFORMED above 1 MiB */
 export function assertSize(bytes: number, subject: string): void {

@@ -1,5 +1,6 @@
 // Which signing algorithms the clouds that trust a cluster's tokens accept. Pure: usable in workflow code.
 import type { KeyAlgorithm } from './key.ts';
+import type { KeyLimit } from './publication-checks.ts';
 
 /** Relying parties that a configuration can name. */
 export type RelyingPartyName = 'azure' | 'aws' | 'google';
@@ -36,4 +37,12 @@ export const RELYING_PARTY_LIMITS: Readonly<Record<RelyingPartyName, RelyingPart
 /** The named relying parties that would reject tokens signed with this algorithm, in the order given, each once. */
 export function refusedBy(alg: KeyAlgorithm, names: readonly RelyingPartyName[]): readonly RelyingPartyName[] {
   return [...new Set(names)].filter((name) => !RELYING_PARTY_LIMITS[name].algorithms.includes(alg));
+}
+
+/** How many keys of a JWKS the named relying parties read, where a number is known. */
+export function keyLimitsOf(names: readonly RelyingPartyName[]): readonly KeyLimit[] {
+  return [...new Set(names)].flatMap((relyingParty) => {
+    const { maxKeys } = RELYING_PARTY_LIMITS[relyingParty];
+    return maxKeys === undefined ? [] : [{ relyingParty, maxKeys }];
+  });
 }

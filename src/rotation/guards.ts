@@ -33,7 +33,10 @@ export interface GuardFacts {
   /** The node that the step is about to change; null for steps that change no node. */
   readonly node: string | null;
   readonly apiServers: readonly ApiServerObservation[];
+  /** In every place where the JWKS is published. */
   readonly publicKids: readonly Kid[];
+  /** In at least one of them. Default: `publicKids`. */
+  readonly publicSomewhere?: readonly Kid[];
   readonly stagedKid: Kid | null;
   readonly legacyTokens: readonly LegacyToken[];
   /** Since which day API servers note the use of legacy tokens; null where that is not known. */
@@ -136,8 +139,8 @@ const GUARDS: Readonly<Record<GuardName, Guard>> = {
   },
   formerIsNotPublic: {
     needs: ['publicJwks'],
-    check: ({ publicKids, former }) =>
-      publicKids.includes(former.kid)
+    check: ({ publicKids, publicSomewhere = publicKids, former }) =>
+      publicSomewhere.includes(former.kid)
         ? { reason: `the public JWKS still has the former key ${former.kid}`, transient: false }
         : null,
   },

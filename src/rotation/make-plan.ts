@@ -4,12 +4,13 @@ import { formatDuration } from './duration.ts';
 import { managedPlan } from './managed-plan.ts';
 import type { Plan, PlanInput } from './plan.ts';
 import { probePodSteps } from './probe-pod-plan.ts';
+import { isServed, PUBLISHED_BY_TRUSTING } from './served-issuer-plan.ts';
 import { stagedPlan } from './staged-plan.ts';
 
 /** The plan that a rotation started now would follow. */
 export function makePlan(input: PlanInput): Plan {
   const { capabilities } = input;
-  const limits = limitsOf(capabilities);
+  const limits = [...limitsOf(capabilities), ...(isServed(input) ? [PUBLISHED_BY_TRUSTING] : [])];
   return {
     version: 1,
     nodes: input.nodes,

@@ -109,6 +109,8 @@ export interface Plan {
 
 export interface PlanInput {
   readonly capabilities: Capabilities;
+  /** `by-trusting`: the API servers serve the JWKS themselves. Default: it is written somewhere, before anyone trusts. */
+  readonly publishing?: 'by-trusting';
   /** Control-plane nodes in the order in which they are changed. */
   readonly nodes: readonly string[];
   readonly relyingPartyCacheMs: number;

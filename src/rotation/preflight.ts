@@ -6,6 +6,13 @@ import { formatDuration, MINUTE_MS } from './duration.ts';
 import type { LegacyTokenReport } from './legacy-token-report.ts';
 import type { KeyAlgorithm, KeyRef, Kid } from './key.ts';
 import type { ControlPlaneObservation, Problem } from './observation.ts';
+import {
+  findFullKeySets,
+  findMirrorProblems,
+  findOtherServer,
+  type KeyLimit,
+  type MirrorFacts,
+} from './publication-checks.ts';
 import { isUnfinished, type RotationRecord } from './record.ts';
 
 /** The drain's arithmetic allows for clocks that differ by this. */
@@ -24,6 +31,12 @@ export interface PreflightFacts {
   /** Keys at the public URL; null where they could not be read. */
   readonly publicKids: readonly Kid[] | null;
   readonly publicUrl: string;
+  /** Default: none. */
+  readonly mirrors?: readonly MirrorFacts[];
+  /** Default: documents are written. */
+  readonly publishing?: 'by-trusting';
+  /** Of the named relying parties. Default: none. */
+  readonly keyLimits?: readonly KeyLimit[];
   /** Addresses in the EndpointSlice `default/kubernetes`; empty where it says nothing. */
   readonly endpointAddresses: readonly string[];
   readonly clockSkewMs: Readonly<Record<string, number>>;
@@ -238,5 +251,8 @@ const CHECKS: readonly Check[] = [
   stagedKeySignsAlready,
   stagedKeyIsAnother,
   algorithmRefused,
+  findFullKeySets,
+  findOtherServer,
+  (facts) => findMirrorProblems(facts, findFormer(facts)),
   drainRefused,
 ];

@@ -3,6 +3,7 @@ import type { Phase } from './phase.ts';
 import type { Plan, PlanInput, Step } from './plan.ts';
 import { probePodSteps } from './probe-pod-plan.ts';
 import { releaseBeforeWaits } from './release-nodes.ts';
+import { isServed, PROVE_UNUSED, servedPublishSteps } from './served-issuer-plan.ts';
 import {
   drainSteps,
   PRUNE_KEY,
@@ -22,12 +23,14 @@ import {
 export function stagedPlan(input: PlanInput): Pick<Plan, 'probed' | 'pointOfNoReturn' | 'steps'> {
   const { nodes, capabilities } = input;
   const probePod = probePodSteps(input.probePod);
+  const served = isServed(input);
   const steps: readonly Step[] = [
     STAGE_KEY,
     ...nodes.map(backUp),
     ...probePod.staging,
-    ...publishSteps(input),
-    ...nodes.map(trust),
+    ...(served ? [] : publishSteps(input)),
+    ...nodes.map((node) => trust(node, served)),
+    ...(served ? servedPublishSteps(input) : []),
     ...nodes.flatMap(sign),
     VERIFY,
     ...probePod.verifying,
@@ -35,13 +38,13 @@ export function stagedPlan(input: PlanInput): Pick<Plan, 'probed' | 'pointOfNoRe
     ...probePod.refreshing,
     ...restartSteps(input),
     ...drainSteps(input),
-    PRUNE_KEY,
-    ...nodes.flatMap(untrust),
+    served ? PROVE_UNUSED : PRUNE_KEY,
+    ...nodes.flatMap((node) => untrust(node, served)),
     RETIRE,
   ];
   return {
     probed: [
-      ['Publishing', 'Refreshing'],
+      [served ? 'Trusting' : 'Publishing', 'Refreshing'],
       ['Pruning', 'Untrusting'],
     ],
     pointOfNoReturn: 'Untrusting',
@@ -60,13 +63,14 @@ function backUp(node: string): Step {
   };
 }
 
-function trust(node: string): Step {
+/** @param served the key is not public before it is trusted: trusting it is what makes it public */
+function trust(node: string, served: boolean): Step {
   return {
     id: `trust/${node}`,
     phase: 'Trusting',
     summary: `Let the API server of ${node} trust the new key`,
     action: { type: 'trust', node },
-    guards: ['nextIsPublic', 'othersReady'],
+    guards: [served ? 'nextStaged' : 'nextIsPublic', 'othersReady'],
     undo: {
       action: { type: 'distrust', node },
       guards: ['nobodySignsWithNext', 'nextDrained', 'noLegacyTokensOfNext', 'othersReady'],
@@ -104,14 +108,21 @@ function sign(node: string): readonly Step[] {
   ];
 }
 
-function untrust(node: string): readonly Step[] {
+/** @param served the JWKS forgets the former key by this very step */
+function untrust(node: string, served: boolean): readonly Step[] {
   return [
     {
       id: `untrust/${node}`,
       phase: 'Untrusting',
       summary: `Let the API server of ${node} forget the former key; bring the new pair to its place`,
       action: { type: 'untrust', node },
-      guards: ['drained', 'everyoneSignsWithNext', 'formerIsNotPublic', 'noLegacyTokensOfFormer', 'othersReady'],
+      guards: [
+        'drained',
+        'everyoneSignsWithNext',
+        ...(served ? [] : (['formerIsNotPublic'] as const)),
+        'noLegacyTokensOfFormer',
+        'othersReady',
+      ],
       undo: null,
     },
     {

@@ -19,7 +19,7 @@ export function stepsDoneBefore(plan: Plan, milestones: Milestones): readonly st
  * It errs on the side of too many, since undoing what was not done changes nothing.
  */
 export function stepsPerhapsStarted(plan: Plan, milestones: Milestones): readonly string[] {
-  const last = lastPossiblePhase(milestones);
+  const last = lastPossiblePhase(plan, milestones);
   return plan.steps.filter(({ phase }) => comparePhases(phase, last) <= 0).map(({ id }) => id);
 }
 
@@ -29,12 +29,15 @@ export function canStillRollBack({ pointOfNoReturn }: Plan, { begunAt, untrustin
 }
 
 /**
- * Nothing is trusted before it is public, and nothing is pruned before everyone signs with the new key. A roll back that died may have taken
+ * Nothing is trusted before it is public (unless trusting is what makes it public), and nothing is pruned before everyone signs with the new key. A roll back that died may have taken
  * that proof back, but not yet what came of it in Refreshing.
  */
-function lastPossiblePhase({ publishedAt, verifiedAt }: Milestones): Phase {
+function lastPossiblePhase({ steps }: Plan, { publishedAt, verifiedAt }: Milestones): Phase {
   if (verifiedAt !== undefined) return 'Pruning';
-  return publishedAt === undefined ? 'Publishing' : 'Refreshing';
+  if (publishedAt !== undefined) return 'Refreshing';
+  // Where trusting publishes, that is how far it may have come.
+  const publishing = steps.find(({ action }) => action.type === 'publishKey');
+  return publishing?.phase ?? 'Publishing';
 }
 
 function lastProvenPhase(milestones: Milestones): Phase | null {

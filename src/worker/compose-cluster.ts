@@ -1,6 +1,6 @@
 // The composition root of one cluster: the only place that picks adapters by what keyturn.yaml says.
 import path from 'node:path';
-import type { ClusterAdapters, ClusterPolicies, PublicIssuer } from '../activities/cluster-adapters.ts';
+import type { ClusterAdapters, ClusterPolicies } from '../activities/cluster-adapters.ts';
 import { FormerTokens } from '../activities/former-tokens.ts';
 import { KubeCluster } from '../api-servers/cluster.ts';
 import { KubeClient } from '../api-servers/kube-client.ts';
@@ -11,12 +11,11 @@ import { restartWorkload } from '../api-servers/workload-restart.ts';
 import { LeaseLock } from '../cluster-lock/lease.ts';
 import type { LoadedConfig } from '../config/load.ts';
 import type { ClusterConfig } from '../config/schema.ts';
-import { createTrustingFetch } from '../publishers/trusting-fetch.ts';
 import type { DrainPolicy } from '../rotation/drain.ts';
 import { composeKeyStore, newKeyAlgOf } from './compose-key-store.ts';
 import { composePlatform } from './compose-platform.ts';
 import { composeProbePods } from './compose-probe-pods.ts';
-import { composePublisher } from './compose-publisher.ts';
+import { composeMirrors, composePublisher } from './compose-publisher.ts';
 import { rulesOf } from '../rotation/legacy-tokens.ts';
 import { readTextFile } from './read-secret.ts';
 
@@ -69,21 +68,12 @@ export async function composeCluster(
       restart: (workload, options) => restartWorkload(client, workload, options),
     },
     lock: new LeaseLock({ client, namespace: platform.namespace, cluster: cluster.name }),
-    publisher: await composePublisher(cluster.publisher, ca, resolve),
-    publicIssuer: publicIssuerOf(cluster, ca),
+    ...(await composePublisher(cluster, { ca, resolve, client })),
+    mirrors: await composeMirrors(cluster.mirrors, { ca, resolve }),
     keyStore: await composeKeyStore(config, cluster),
     newKeyAlg: newKeyAlgOf(cluster),
     formerTokens: new FormerTokens(),
     probePods: composeProbePods(cluster, kubeConfig),
-  };
-}
-
-function publicIssuerOf({ issuer, publisher }: ClusterConfig, ca: string | undefined): PublicIssuer {
-  const base = issuer.replace(/\/$/, '');
-  return {
-    jwksUrl: `${base}/${publisher.jwksPath}`,
-    discoveryUrl: `${base}/${publisher.discoveryPath}`,
-    fetch: createTrustingFetch(ca),
   };
 }
 

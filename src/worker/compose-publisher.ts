@@ -1,18 +1,52 @@
 // Picks the publisher that keyturn.yaml names. Each is loaded only where it is configured: the SDKs of clouds are large and slow to load.
-import type { PublisherConfig } from '../config/publisher-schema.ts';
+import type { Publication, PublicIssuer } from '../activities/cluster-adapters.ts';
+import type { KubeClient } from '../api-servers/kube-client.ts';
+import type { WrittenPublisherConfig } from '../config/publisher-schema.ts';
+import type { ClusterConfig } from '../config/schema.ts';
 import type { AzureCredentials } from '../publishers/azure-blob.ts';
 import type { JwksPublisher } from '../publishers/port.ts';
+import { createTrustingFetch } from '../publishers/trusting-fetch.ts';
 import { readSecret } from './read-secret.ts';
 
-/**
- * @param ca PEM of the private authority of the issuer, where one is configured: it is trusted of the store too
- * @param resolve makes a path of keyturn.yaml absolute
- * @throws CONFIG_INVALID FILE_UNREADABLE
- */
+export interface PublisherSurroundings {
+  /** PEM of the private authority of the issuer, where one is configured: it is trusted of the store too. */
+  readonly ca: string | undefined;
+  /** Makes a path of keyturn.yaml absolute. */
+  readonly resolve: (file: string) => string;
+}
+
+/** @throws CONFIG_INVALID FILE_UNREADABLE */
 export async function composePublisher(
-  config: PublisherConfig,
-  ca: string | undefined,
-  resolve: (file: string) => string,
+  cluster: Pick<ClusterConfig, 'issuer' | 'publisher'>,
+  surroundings: PublisherSurroundings & { readonly client: KubeClient },
+): Promise<Publication> {
+  const { issuer, publisher: config } = cluster;
+  const { ca, client } = surroundings;
+  if (config.type !== 'api-server') {
+    return { publisher: await composeWritten(config, surroundings), publicIssuer: publicIssuerAt(issuer, config, ca) };
+  }
+  const { ApiServerPublisher, SERVED_PATHS } = await import('../publishers/api-server.ts');
+  const below = publicIssuerAt(issuer, { jwksPath: SERVED_PATHS.jwks, discoveryPath: SERVED_PATHS.discovery }, ca);
+  const { jwksUrl = below.jwksUrl } = config;
+  return { publisher: new ApiServerPublisher(client), publicIssuer: { ...below, jwksUrl } };
+}
+
+/** @throws as `composePublisher` */
+export async function composeMirrors(
+  mirrors: ClusterConfig['mirrors'],
+  surroundings: PublisherSurroundings,
+): Promise<readonly Publication[]> {
+  return Promise.all(
+    mirrors.map(async (mirror) => ({
+      publisher: await composeWritten(mirror, surroundings),
+      publicIssuer: publicIssuerAt(mirror.url, mirror, surroundings.ca),
+    })),
+  );
+}
+
+async function composeWritten(
+  config: WrittenPublisherConfig,
+  { ca, resolve }: PublisherSurroundings,
 ): Promise<JwksPublisher> {
   const trust = ca === undefined ? {} : { ca };
   switch (config.type) {
@@ -54,12 +88,26 @@ export async function composePublisher(
   }
 }
 
+/** @param url below which the documents lie */
+function publicIssuerAt(
+  url: string,
+  { jwksPath, discoveryPath }: Pick<WrittenPublisherConfig, 'jwksPath' | 'discoveryPath'>,
+  ca: string | undefined,
+): PublicIssuer {
+  const base = url.replace(/\/$/, '');
+  return {
+    jwksUrl: `${base}/${jwksPath}`,
+    discoveryUrl: `${base}/${discoveryPath}`,
+    fetch: createTrustingFetch(ca),
+  };
+}
+
 function nameInBucket({ prefix }: { readonly prefix?: string | undefined }, path: string): string {
   return prefix === undefined ? path : `${prefix}/${path}`;
 }
 
 async function readCredentials(
-  credentials: (PublisherConfig & { readonly type: 'azure-blob' })['credentials'],
+  credentials: (WrittenPublisherConfig & { readonly type: 'azure-blob' })['credentials'],
   resolve: (file: string) => string,
 ): Promise<AzureCredentials> {
   if ('identity' in credentials) return { identity: credentials.identity };

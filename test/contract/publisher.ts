@@ -223,6 +223,14 @@ export function publisherContract(name: string, make: () => Promise<PublisherUnd
       expect((await open().read('jwks'))?.etag).toBe(before?.etag);
     });
 
+    test('that it can be written is shown without writing', async () => {
+      const { open, store } = await make();
+      await store('jwks', ofCcoctl, 'text/plain');
+      const before = await open().read('jwks');
+      await open().assertWritable?.();
+      expect(await open().read('jwks')).toEqual(before);
+    });
+
     test('an outage is PUBLISHER_UNREACHABLE, worth another try, and passes', async () => {
       const { open, publicUrl, fetch, duringOutage } = await make();
       await open().write('jwks', 'x', 'absent');

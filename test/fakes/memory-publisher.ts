@@ -65,6 +65,16 @@ export class MemoryPublisher implements JwksPublisher {
     this.written.push({ document, body });
   }
 
+  /** Set to false: whoever writes is refused. */
+  isWritable = true;
+
+  async assertWritable(): Promise<void> {
+    await this.#reach();
+    if (this.isWritable) return;
+    const remedy = 'Let it be written';
+    throw new KeyturnError('PUBLISHER_ACCESS_DENIED', 'the memory may not be written', { subject: 'memory', remedy });
+  }
+
   async #reach(): Promise<void> {
     await Promise.resolve();
     if (this.isUp) return;

@@ -1,5 +1,4 @@
 // Whole rotations of a real HA control plane: what they leave, and what they survive.
-import { createHash, createPublicKey } from 'node:crypto';
 import { readdir, readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -9,9 +8,9 @@ import { generateKeyPair } from '../../src/keys/generate.ts';
 import { mergeKeys } from '../../src/jwks/edit-jwks.ts';
 import { AzureBlobPublisher } from '../../src/publishers/azure-blob.ts';
 import { updateDocument } from '../../src/publishers/update-document.ts';
-import type { AuditRecord } from '../../src/rotation/audit.ts';
 import { retryUpdate, rollBackUpdate } from '../../src/workflows/messages.ts';
 import type { GuardedProcess } from '../../src/demo/guarded-process.ts';
+import { expectCleanEnd } from './clean-end.ts';
 import {
   openScene,
   readPublicJwks,
@@ -31,43 +30,12 @@ beforeAll(async () => {
 });
 afterAll(async () => scene?.close());
 
-/** Kubernetes' kid by its definition, not by the product's code. */
-function kidOfPem(pem: string): string {
-  const der = createPublicKey(pem).export({ type: 'spki', format: 'der' });
-  return createHash('sha256').update(der).digest('base64url');
-}
-
 async function publisher(): Promise<AzureBlobPublisher> {
   return new AzureBlobPublisher({
     containerUrl: scene.blobStore.containerUrl,
     credentials: { connectionString: scene.blobStore.connectionString },
     ca: await readFile(scene.blobStore.caPath, 'utf8'),
   });
-}
-
-/** What every completed rotation must have left behind. */
-async function expectCleanEnd(audit: AuditRecord, before: Awaited<ReturnType<typeof snapshotNodes>>): Promise<void> {
-  const after = await snapshotNodes(scene);
-  expect([...after.keys()].toSorted()).toEqual([...before.keys()].toSorted());
-  const [former, next] = audit.keys;
-  expect(audit).toMatchObject({ outcome: 'completed', keys: [{ role: 'retired' }, { role: 'active' }] });
-  for (const [file, { content, mode }] of after) {
-    const was = before.get(file);
-    expect(mode, file).toBe(was?.mode);
-    if (file.endsWith('sa.key') || file.endsWith('sa.pub')) {
-      expect(content, file).not.toBe(was?.content);
-      expect(kidOfPem(content), file).toBe(next?.kid);
-    } else {
-      expect(content, file).toBe(was?.content);
-    }
-  }
-  const { kids } = await readPublicJwks(scene);
-  expect(kids).toContain(next?.kid);
-  expect(kids).not.toContain(former?.kid);
-  expect(audit.probes?.rejections).toEqual([]);
-  expect(audit.probes?.rejected).toBe(0);
-  expect(audit.probes?.checks).toBeGreaterThan(100);
-  expect(await readdir(path.join(scene.directory, 'keys'))).toEqual([]);
 }
 
 describe('a rotation of three kube-apiservers', () => {
@@ -86,7 +54,7 @@ describe('a rotation of three kube-apiservers', () => {
     racing.abort();
     const racedIn = await racers;
 
-    await expectCleanEnd(audit, before);
+    await expectCleanEnd(scene, audit, before);
     expect((await readPublicJwks(scene)).kids).toEqual(expect.arrayContaining([foreignKid, ...racedIn]));
     expect(racedIn.length).toBeGreaterThan(0);
     expect(audit.steps.filter(({ id }) => id.startsWith('sign/'))).toHaveLength(3);
@@ -106,7 +74,7 @@ describe('a rotation of three kube-apiservers', () => {
       worker = await scene.startWorker();
     }
     const audit = await handle.result();
-    await expectCleanEnd(audit, before);
+    await expectCleanEnd(scene, audit, before);
     expect((await readPublicJwks(scene)).kids).toContain(foreignKid);
   });
 
@@ -127,7 +95,7 @@ describe('a rotation of three kube-apiservers', () => {
 
     await handle.executeUpdate(retryUpdate, { args: [{ reason: 'the disk was mended' }] });
     const audit = await handle.result();
-    await expectCleanEnd(audit, before);
+    await expectCleanEnd(scene, audit, before);
     expect(audit.holds).toHaveLength(1);
   });
 
@@ -138,7 +106,7 @@ describe('a rotation of three kube-apiservers', () => {
     await scene.blobStore.stop();
     await sleep(6000);
     await scene.blobStore.start();
-    await expectCleanEnd(await handle.result(), before);
+    await expectCleanEnd(scene, await handle.result(), before);
   });
 
   test('rolled back in Signing, everything is byte for byte as it was', async () => {

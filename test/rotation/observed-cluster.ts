@@ -29,6 +29,7 @@ export function planOf(
   drain = drainOf({ policy: 'refreshing' }),
   relyingPartyCacheMs = 3_600_000,
   probePod: ProbePodPlan | null = null,
+  publishing?: 'by-trusting',
 ): Plan {
   return makePlan({
     capabilities: { ordering: 'staged', rollBack: true },
@@ -36,6 +37,7 @@ export function planOf(
     relyingPartyCacheMs,
     drain,
     probePod,
+    ...(publishing === undefined ? {} : { publishing }),
   });
 }
 

@@ -58,11 +58,17 @@ function endOf(plan: Plan) {
 const PROBE_POD: ProbePodPlan = { tokenLifetimeMs: 3_600_000, awaitRefresh: true };
 
 describe.each([
-  ...[1, 2, 3, 5].map((count) => ({ count, also: '', probePod: null })),
-  ...[1, 3].map((count) => ({ count, also: ' and a probe pod', probePod: PROBE_POD })),
-])('with $count API server(s)$also, nobody is harmed', ({ count, probePod }) => {
+  ...[1, 2, 3, 5].map((count) => ({ count, also: '', probePod: null, publishing: undefined })),
+  ...[1, 3].map((count) => ({ count, also: ' and a probe pod', probePod: PROBE_POD, publishing: undefined })),
+  ...[1, 3].map((count) => ({
+    count,
+    also: ' that serve the issuer themselves',
+    probePod: null,
+    publishing: 'by-trusting' as const,
+  })),
+])('with $count API server(s)$also, nobody is harmed', ({ count, probePod, publishing }) => {
   const nodes = Array.from({ length: count }, (_, index) => `node-${index + 1}`);
-  const plan = planOf(nodes, drainOf({ policy: 'refreshing' }), 3_600_000, probePod);
+  const plan = planOf(nodes, drainOf({ policy: 'refreshing' }), 3_600_000, probePod, publishing);
   const before = new SimulatedCluster(plan).remains();
 
   it('when all goes forward, and the new key alone is left', () => {
@@ -156,6 +162,41 @@ function outcomeOf(plan: Plan, steps: readonly Walked[], prepared: readonly Walk
     unguarded: attempt(steps.map((step) => ({ ...step, guards: [] }))),
   };
 }
+
+describe('where the API servers serve the issuer themselves it is noticed when', () => {
+  const plan = planOf(undefined, undefined, undefined, null, 'by-trusting');
+  const { steps } = plan;
+  const without = (...types: readonly string[]) =>
+    steps.filter(({ action }) => !types.includes(action.type === 'wait' ? action.wait : action.type));
+
+  it('the wait for caches is left out', () => {
+    const outcome = outcomeOf(plan, without('relyingParties'));
+    expect(outcome.guarded).toContain('relying parties may still hold a JWKS without the key');
+    expect(outcome.unguarded).toContain('invariant 1: a relying party rejects a token of next-kid');
+  });
+
+  it('nobody looks whether all of them serve the new key', () => {
+    expect(outcomeOf(plan, without('publishKey')).guarded).toContain('the wait has not begun');
+  });
+
+  it('one API server is left out of Trusting', () => {
+    const broken = steps.filter(({ id }) => id !== 'trust/node-3');
+    expect(outcomeOf(plan, broken).guarded).toContain('the new key is not trusted by node-3');
+    expect(outcomeOf(plan, broken).unguarded).toContain('invariant 1');
+  });
+
+  it('the wait counts from the first API server that trusts, and not from the last', () => {
+    const publish = steps.filter(({ id }) => id === 'publish-key');
+    const rest = steps.filter(({ id }) => id !== 'publish-key');
+    const at = rest.findIndex(({ id }) => id === 'trust/node-2');
+    const early = [...rest.slice(0, at), ...publish, ...rest.slice(at)];
+    expect(outcomeOf(plan, early).guarded).toContain('the new key is not trusted by node-2, node-3');
+  });
+
+  it('the former key is forgotten before the drain', () => {
+    expect(outcomeOf(plan, without('drain')).unguarded).toContain('rejects a token of former-kid');
+  });
+});
 
 describe('it is noticed, by a guard and by the simulation, when', () => {
   const plan = planOf(undefined, undefined, undefined, PROBE_POD);

@@ -43,6 +43,8 @@ export class SimulatedCluster {
   milestones: Milestones = {};
   private readonly plan: Plan;
   private readonly stepMs: number;
+  /** Trusting publishes: each API server answers for itself. */
+  private readonly servesItself: boolean;
   private readonly nodes: Map<string, Node>;
   private staged: string | null = null;
   private probePod: ProbePod | null = null;
@@ -57,6 +59,7 @@ export class SimulatedCluster {
   constructor(plan: Plan, stepMs = 60_000) {
     this.plan = plan;
     this.stepMs = stepMs;
+    this.servesItself = plan.steps.some(({ action, phase }) => action.type === 'publishKey' && phase === 'Trusting');
     this.nodes = new Map(
       plan.nodes.map((name) => [
         name,
@@ -93,7 +96,7 @@ export class SimulatedCluster {
   remains(): Remains {
     return {
       nodes: [...this.nodes].map(([name, node]) => ({ name, ...node })),
-      jwks: this.jwks.toSorted(),
+      jwks: [...new Set(this.views().flat())].toSorted(),
       staged: this.staged,
       probePod: this.probePod,
     };
@@ -113,7 +116,8 @@ export class SimulatedCluster {
       apiServers: [...this.nodes].map(([name, { trusted, signer }]) =>
         apiServer(name, { trusted: trusted.map((kid) => ({ kid, alg: 'RS256' as const })), signingKid: signer }),
       ),
-      publicKids: this.jwks,
+      // Whichever API server answers: the one that a guard would rather see.
+      publicKids: [...new Set(this.views().flat())],
       stagedKid: this.staged,
       relyingPartiesUntilMs: waits.relyingParties ?? null,
       drainUntilMs: waits.drain ?? null,
@@ -144,7 +148,12 @@ export class SimulatedCluster {
       this.nowMs += this.stepMs;
       const node = 'node' in action ? this.nodes.get(action.node) : undefined;
       if (node === undefined) this.changeCluster(action.type, waits);
-      else this.changeNode(node, action.type);
+      else {
+        const shown = this.shownBy(node);
+        this.changeNode(node, action.type);
+        if (this.servesItself && shown.join() !== this.shownBy(node).join())
+          this.outdated.push({ jwks: shown, untilMs: this.nowMs });
+      }
     }
     this.mint();
     this.refreshPod();
@@ -153,9 +162,14 @@ export class SimulatedCluster {
 
   /** The worker dies between what the step does and what it records of it. @throws Harm */
   actHalf(action: Action, waits: ReturnType<SimulatedCluster['waitsOfRun']>): void {
-    const recordsFirst = ['untrust', 'signWithFormer', 'retire', 'removeProbePod', 'provePodRefresh'].includes(
-      action.type,
-    );
+    const recordsFirst = [
+      'untrust',
+      'signWithFormer',
+      'retire',
+      'removeProbePod',
+      'provePodRefresh',
+      ...(this.servesItself ? ['distrust'] : []),
+    ].includes(action.type);
     const recorded = this.milestones;
     const nodes = new Map([...this.nodes].map(([name, node]) => [name, { ...node }]));
     const { staged, probePod } = this;
@@ -171,6 +185,7 @@ export class SimulatedCluster {
 
   private changeNode(node: Node, type: Action['type']): void {
     const { verifiedAt: _, ...unverified } = this.milestones;
+    const { publishedAt: __, ...unpublished } = this.milestones;
     switch (type) {
       case 'backUp':
         node.backedUp = true;
@@ -182,6 +197,7 @@ export class SimulatedCluster {
         node.trusted = [...new Set([...node.trusted, NEXT.kid])];
         break;
       case 'distrust':
+        if (this.servesItself) this.milestones = unpublished;
         node.trusted = node.trusted.filter((kid) => kid !== NEXT.kid);
         break;
       case 'sign':
@@ -236,7 +252,8 @@ export class SimulatedCluster {
       case 'republishFormer':
         this.publish([...this.jwks, FORMER.kid]);
         this.milestones = { ...others, ...(publishedAt === undefined ? {} : { publishedAt }) };
-        waits.relyingParties = this.nowMs + relyingParties.ms;
+        // A former key that never left the JWKS is not waited for.
+        if (!this.servesItself) waits.relyingParties = this.nowMs + relyingParties.ms;
         break;
       case 'startProbePod':
         if (!this.podWasRefreshed) this.startPod();
@@ -340,7 +357,17 @@ export class SimulatedCluster {
       this.probePod = { kid: this.signer(), mintedMs: this.nowMs };
   }
 
+  private shownBy({ trusted }: Node): readonly string[] {
+    return [...trusted, FOREIGN];
+  }
+
+  /** What a relying party may be given now. */
+  private views(): readonly (readonly string[])[] {
+    return this.servesItself ? [...this.nodes.values()].map((node) => this.shownBy(node)) : [this.jwks];
+  }
+
   private publish(kids: readonly string[]): boolean {
+    if (this.servesItself) return false;
     const next = [...new Set(kids)];
     if (next.join() === this.jwks.join()) return false;
     this.outdated.push({ jwks: this.jwks, untilMs: this.nowMs });
@@ -370,7 +397,7 @@ export class SimulatedCluster {
       for (const [name, { trusted }] of this.nodes) {
         if (!trusted.includes(kid)) throw new Harm(`invariant 1: ${name} rejects a token of ${kid} that is in use`);
       }
-      for (const { jwks } of [{ jwks: this.jwks }, ...cached]) {
+      for (const jwks of [...this.views(), ...cached.map((former) => former.jwks)]) {
         if (!jwks.includes(kid)) throw new Harm(`invariant 1: a relying party rejects a token of ${kid}`);
       }
     }
@@ -378,9 +405,10 @@ export class SimulatedCluster {
       for (const kid of [signer, controllerManager]) {
         const stranger = [...this.nodes].find(([, { trusted }]) => !trusted.includes(kid))?.[0];
         if (stranger !== undefined) throw new Harm(`invariant 2: ${name} signs with ${kid}, which ${stranger} lacks`);
-        if (!this.jwks.includes(kid)) throw new Harm(`invariant 2: ${name} signs with ${kid}, which is not public`);
+        if (this.views().some((jwks) => !jwks.includes(kid)))
+          throw new Harm(`invariant 2: ${name} signs with ${kid}, which is not public`);
       }
     }
-    if (!this.jwks.includes(FOREIGN)) throw new Harm('invariant 5: a foreign key was lost');
+    if (this.views().some((jwks) => !jwks.includes(FOREIGN))) throw new Harm('invariant 5: a foreign key was lost');
   }
 }

@@ -28,7 +28,8 @@ registerHooks({
 });
 await import('${source('worker/run-worker.ts')}');
 const { composePublisher } = await import('${source('worker/compose-publisher.ts')}');
-await composePublisher(JSON.parse(process.argv[2]), undefined, (file) => file);
+const cluster = { issuer: 'https://issuer.example', publisher: JSON.parse(process.argv[2]) };
+await composePublisher(cluster, { ca: undefined, resolve: (file) => file, client: { url: 'https://api.example' } });
 process.stdout.write(JSON.stringify([...loaded]));
 process.exit(0);
 `,
@@ -48,6 +49,7 @@ test.each([
   ['s3', { bucket: 'oidc', region: 'eu-central-1', ...paths }, ['@aws-sdk']],
   ['gcs', { bucket: 'oidc', ...paths }, ['google-auth-library']],
   ['file', { directory: '/srv/www', ...paths }, []],
+  ['api-server', {}, []],
 ])('a worker whose publisher is %s loads no other SDK', async (type, config, expected) => {
   const { stdout } = await promisify(execFile)(process.execPath, [program, JSON.stringify({ type, ...config })]);
   expect(JSON.parse(stdout)).toEqual(expected);

@@ -16,6 +16,11 @@ import { deletePod, listAgents, podCall } from './pod-calls.ts';
 
 const POLL_MS = 300;
 
+interface ApiAnswer {
+  readonly status: number;
+  readonly body: unknown;
+}
+
 /** Where a node's agent runs. */
 export interface Agent {
   readonly name: string;
@@ -30,6 +35,11 @@ export interface AgentPodsOptions {
   readonly requireControlPlaneLabel?: boolean;
   /** How long an agent may take to start, its image's download included, in ms. Default 90 000. */
   readonly startTimeoutMs?: number;
+  /**
+   * How long a refusal to make one is doubted, in ms: a namespace that was made a moment ago has no ServiceAccount yet, and an API server that
+   * has just started knows no rights. Default 10 000.
+   */
+  readonly doubtRefusalMs?: number;
   /** Agents that were not used for that long are removed, in ms: nobody waits for a person with agents on every node. Default: never. */
   readonly idleMs?: number;
 }
@@ -95,14 +105,16 @@ export class AgentPods implements NodeAgents {
   }
 
   async #make(node: string): Promise<Agent> {
-    const { requireControlPlaneLabel = true, startTimeoutMs = 90_000 } = this.#options;
+    const { requireControlPlaneLabel = true, startTimeoutMs = 90_000, doubtRefusalMs = 10_000 } = this.#options;
+    const doubtUntil = Date.now() + Math.min(doubtRefusalMs, startTimeoutMs / 2);
     const { addresses } = await findControlPlaneNode(this.#apiServers, node, requireControlPlaneLabel);
     const name = agentName(this.settings, node, this.#suffix);
     let lack = 'kubelet has not told of it yet';
     for (const giveUpAt = Date.now() + startTimeoutMs; Date.now() < giveUpAt; await sleep(POLL_MS)) {
       const pod = await this.#get(name);
       if (pod === undefined) {
-        await this.#create(node, name);
+        const answer = await this.#create(node, name);
+        if (answer.status !== 403 || Date.now() >= doubtUntil) errors.refuseUncreated(this.settings, node, answer);
         continue;
       }
       const verdict = this.#isCurrent(pod, node) ? judgePod(pod, Date.now()) : { state: 'spent' as const };
@@ -125,16 +137,16 @@ export class AgentPods implements NodeAgents {
     return status === 404 ? undefined : jsonOf(podSchema, body, `get pods ${name}`);
   }
 
-  async #create(node: string, name: string): Promise<void> {
+  async #create(node: string, name: string): Promise<ApiAnswer> {
     const { namespace } = this.settings;
     const createdAt = new Date().toISOString();
     const pod = agentPod(this.settings, { node, name, purpose: this.#purpose, createdAt });
     const call = (body: unknown) => this.#apiServers.call({ ...podCall('create', namespace), body }, [403, 404, 409]);
     const first = await call(pod);
-    if (first.status !== 403) return errors.refuseUncreated(this.settings, node, first);
+    if (first.status !== 403) return first;
     // A quota or a policy may keep that priority from other namespaces than kube-system; an agent can do without it.
     const { priorityClassName: _, ...spec } = pod.spec;
-    errors.refuseUncreated(this.settings, node, await call({ ...pod, spec }));
+    return call({ ...pod, spec });
   }
 
   #postponeIdleEnd(): void {

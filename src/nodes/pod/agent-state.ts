@@ -47,14 +47,11 @@ export type PodVerdict =
 /** An agent in the last quarter of its time is not begun with: a step takes minutes. */
 const USABLE_FOR_MS = AGENT_LIFETIME_S * 750;
 
-/** Reasons for which kubelet goes on trying, in vain until somebody changes something. */
-const HOPELESS = [
-  'InvalidImageName',
-  'ErrImageNeverPull',
-  'CreateContainerConfigError',
-  'CreateContainerError',
-  'RunContainerError',
-];
+/**
+ * Reasons for which kubelet goes on trying, in vain until somebody changes something. That a container cannot be created or run is none of
+ * them: on a node that is busy, or comes up again, it can be the next time.
+ */
+const HOPELESS = ['InvalidImageName', 'ErrImageNeverPull', 'CreateContainerConfigError'];
 
 /** @param nowMs by the worker's clock, which may differ from the cluster's by seconds */
 export function judgePod({ metadata, status }: Pod, nowMs: number): PodVerdict {

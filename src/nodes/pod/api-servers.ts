@@ -6,6 +6,9 @@ import { KeyturnError } from '../../errors.ts';
 /** For how long the list of API servers is taken for complete, in ms. */
 const LIST_AGE_MS = 60_000;
 
+/** For how long one that did not get there is asked last, in ms. */
+const FAILED_MS = 60_000;
+
 export class ApiServers {
   /** For the address in the kubeconfig, which may be a load balancer. */
   readonly client: KubeClient;
@@ -13,6 +16,8 @@ export class ApiServers {
   /** One that is away leaves the cluster's own list; it is remembered all the same. */
   readonly #known = new Map<string, KubeClient>();
   #listedAt = -Infinity;
+  /** When one that is asked by its own address last did not get there, by URL. */
+  readonly #failedAt = new Map<string, number>();
 
   /**
    * @param client for the address in the kubeconfig, which may be a load balancer
@@ -23,12 +28,19 @@ export class ApiServers {
     this.#lookUp = lookUp;
   }
 
-  /** @param own addresses of the node whose API server comes last */
+  /** @param own addresses of the node whose API server comes last; one that has just failed comes after the others */
   async for(own: readonly string[]): Promise<readonly KubeClient[]> {
     await this.#refresh();
     const all = [...this.#known.values()];
     const isOwn = ({ url }: KubeClient): boolean => own.includes(hostOf(url));
-    return [...all.filter((each) => !isOwn(each)), this.client, ...all.filter(isOwn)];
+    const inOrder = [...all.filter((each) => !isOwn(each)), this.client, ...all.filter(isOwn)];
+    const hasFailed = ({ url }: KubeClient): boolean => Date.now() - (this.#failedAt.get(url) ?? -Infinity) < FAILED_MS;
+    return [...inOrder.filter((each) => !hasFailed(each)), ...inOrder.filter(hasFailed)];
+  }
+
+  /** A machine that is off answers nothing at all: each attempt costs seconds. */
+  reportFailed(url: string): void {
+    this.#failedAt.set(url, Date.now());
   }
 
   /** `https://address:port` of the API server at one of these addresses. */

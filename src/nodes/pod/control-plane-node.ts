@@ -2,6 +2,7 @@
 import { z } from 'zod';
 import { jsonOf } from '../../api-servers/answer-json.ts';
 import type { KubeClient } from '../../api-servers/kube-client.ts';
+import { AGENT_RIGHTS_MANIFEST } from './agent-rights.ts';
 import { noSuchNode, notControlPlane } from './agent-errors.ts';
 
 /** Of today, and of before Kubernetes 1.24. */
@@ -18,7 +19,13 @@ export async function findControlPlaneNode(
   name: string,
   requireLabel: boolean,
 ): Promise<{ readonly addresses: readonly string[] }> {
-  const call = { verb: 'get', path: `/api/v1/nodes/${name}`, resource: 'nodes', object: name } as const;
+  const call = {
+    verb: 'get',
+    path: `/api/v1/nodes/${name}`,
+    resource: 'nodes',
+    object: name,
+    grantedBy: AGENT_RIGHTS_MANIFEST,
+  } as const;
   const { status, body } = await caller.call(call, [404]);
   if (status === 404) throw noSuchNode(name);
   const node = jsonOf(nodeSchema, body, `get nodes ${name}`);

@@ -4,6 +4,7 @@ import { jsonOf } from '../../api-servers/answer-json.ts';
 import type { ApiCall } from '../../api-servers/api-call.ts';
 import type { KubeClient } from '../../api-servers/kube-client.ts';
 import type { PresentAgent } from '../port.ts';
+import { AGENT_RIGHTS_MANIFEST } from './agent-rights.ts';
 import { AGENT_LABELS, CLUSTER_LABEL, NODE_ANNOTATION, PURPOSE_LABEL } from './agent-manifest.ts';
 import { podSchema } from './agent-state.ts';
 
@@ -18,6 +19,7 @@ export function podCall(verb: 'get' | 'create' | 'delete', namespace: string, na
     verb,
     path: name === undefined ? folder : `${folder}/${name}`,
     resource: 'pods',
+    grantedBy: AGENT_RIGHTS_MANIFEST,
     object: name === undefined ? `in namespace ${namespace}` : `${namespace}/${name}`,
   };
 }

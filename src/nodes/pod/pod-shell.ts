@@ -9,6 +9,7 @@ import { KeyturnError } from '../../errors.ts';
 import type { NodeShell, ShellAnswer } from '../shell/node-shell.ts';
 import { unreachable } from './agent-errors.ts';
 import { AGENT_CONTAINER } from './agent-manifest.ts';
+import { AGENT_RIGHTS_MANIFEST } from './agent-rights.ts';
 import type { Agent, AgentPods } from './agent-pods.ts';
 import type { ApiServers } from './api-servers.ts';
 
@@ -57,13 +58,16 @@ export class PodShell implements NodeShell {
   async #tryEach(command: readonly string[], stdin: Buffer | undefined): Promise<CommandResult | readonly Failure[]> {
     const { kubeConfig, apiServers, agents, timeoutMs = 60_000 } = this.#options;
     const { name: pod, addresses } = await this.#agent();
-    const run = { namespace: agents.settings.namespace, pod, container: AGENT_CONTAINER, command, timeoutMs };
+    const { namespace } = agents.settings;
+    const grantedBy = AGENT_RIGHTS_MANIFEST;
+    const run = { namespace, pod, container: AGENT_CONTAINER, command, timeoutMs, grantedBy };
     const failures: Failure[] = [];
     for (const { url } of await apiServers.for(addresses)) {
       try {
         return await execInPod(kubeConfigFor(kubeConfig, url), stdin === undefined ? run : { ...run, stdin });
       } catch (error) {
         if (!(error instanceof KeyturnError) || error.code === 'CONFIG_INVALID') throw error;
+        apiServers.reportFailed(url);
         if (error.details['begun'] === true) throw unreachable(this.node, [told({ url, error })]);
         failures.push({ url, error });
       }

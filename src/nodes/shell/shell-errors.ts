@@ -22,8 +22,27 @@ export function errnoSaid(stderr: string): string {
   return ERRNO_WORDS.find(([, words]) => words.test(last))?.[0] ?? '';
 }
 
+/** Above it a shell reports the signal that ended a command: the node goes down, or the container of its agent. */
+const ENDED_BY_SIGNAL = 128;
+
+export function isEndedBySignal({ exitCode }: ShellAnswer): boolean {
+  return exitCode > ENDED_BY_SIGNAL;
+}
+
+function endedBySignal({ node }: NodeShell, { exitCode }: ShellAnswer): KeyturnError {
+  const problem = `A command on ${node} was ended by signal ${exitCode - ENDED_BY_SIGNAL}: it may have done its work`;
+  return new KeyturnError('NODE_UNREACHABLE', problem, {
+    subject: node,
+    remedy: 'Wait while the node restarts; it is tried again',
+    retryable: true,
+  });
+}
+
 /** Why a script that was run for this path has failed. */
-export function explainExit({ exitCode, stderr }: ShellAnswer, { node }: NodeShell, path: string): KeyturnError {
+export function explainExit(answer: ShellAnswer, shell: NodeShell, path: string): KeyturnError {
+  if (isEndedBySignal(answer)) return endedBySignal(shell, answer);
+  const { exitCode, stderr } = answer;
+  const { node } = shell;
   const subject = `${node}:${path}`;
   const errno = errnoSaid(stderr);
   switch (exitCode) {

@@ -7,7 +7,7 @@ import type { NodeFile, NodeFiles, WriteOptions } from '../port.ts';
 import type { NodeShell, ShellAnswer } from './node-shell.ts';
 import { parseReadAnswer } from './read-answer.ts';
 import { EXIT, LIST, MARK, PRELUDE, READ, REMOVE } from './scripts.ts';
-import { errnoSaid, explainExit, lastLine } from './shell-errors.ts';
+import { errnoSaid, explainExit, isEndedBySignal, lastLine } from './shell-errors.ts';
 import { PLACE, WRITE } from './write-script.ts';
 
 /** How often a file that changes while it is read is read again. */
@@ -86,6 +86,7 @@ export async function runScript(
   const answer = await shell.run(`${PRELUDE}${script}`, args, stdin);
   const begin = answer.stdout.indexOf(MARK);
   if (begin !== -1) return { ...answer, stdout: answer.stdout.subarray(begin + MARK.length) };
+  if (isEndedBySignal(answer)) throw explainExit(answer, shell, '');
   const why = `exit code ${answer.exitCode}: ${lastLine(answer.stderr)}`;
   throw new KeyturnError('NODE_UNREACHABLE', `No POSIX shell could be used on ${shell.node} (${why})`, {
     subject: shell.node,

@@ -52,7 +52,7 @@ holds_lock() { [ "$(readlink -- "$lock" 2>/dev/null)" = "$1" ]; }
  */
 export const WRITE = String.raw`
 read -r sum expected length
-token=$6
+token=$6-$$
 target=$1
 [ ! -e "$1" ] || target=$(readlink -f -- "$1") || exit 1
 choose_workshop "$target" "$2"

@@ -1,6 +1,7 @@
 // Changes one manifest, waits until the component shows the effect, and puts the former manifest back where it does not come.
 import { KeyturnError } from '../../errors.ts';
 import type { NodeChange, StepControl } from '../port.ts';
+import { waitForDoublesToGo } from './double-manifests.ts';
 import { ensureFile } from './key-files.ts';
 import type { Component, Manifest } from './manifest.ts';
 import { readManifest, writeManifest } from './node-manifests.ts';
@@ -55,6 +56,7 @@ export interface ManifestChange {
 
 /**
  * @throws MANIFEST_REFUSED where the effect does not come in time; the former manifest is back then
+ * @throws MANIFEST_UNSUPPORTED where another file in the folder would start the same pod
  * @throws FILE_CHANGED (retryable) where another changes the manifest at the same moment
  * @throws the signal's reason where the step is stopped: the manifest stays as it is, and the next call goes on from there
  */
@@ -73,6 +75,7 @@ export async function changeManifest(
   const written = source !== present.source;
   const look = (): Promise<Sighting> => change.effect({ manifest, inPlace: true, written });
   if (written) {
+    await waitForDoublesToGo(node, present, timing, control);
     await waitForOldEffect(node, change, manifest, timing, control);
     control.signal.throwIfAborted();
   } else {

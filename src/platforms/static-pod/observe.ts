@@ -10,6 +10,7 @@ import type {
 } from '../../rotation/observation.ts';
 import { collectInto, observeApiServer, observeApiServers as observeEach } from '../observe-api-servers.ts';
 import { findInPlaceProblems } from './choose-key-layout.ts';
+import { refuseDoubles } from './double-manifests.ts';
 import { findKeyFiles, readKeyFile } from './key-files.ts';
 import { longestLifetimes, readLayout, readTokenLifetimes } from './layout.ts';
 import { readManifest } from './node-manifests.ts';
@@ -49,6 +50,7 @@ async function observeNode(node: ControlPlaneNode, keyLayout: KeyLayout): Promis
     attempt(() => readManifest(node, 'kube-apiserver')),
     attempt(() => readManifest(node, 'kube-controller-manager')),
   ]);
+  for (const each of [manifest, controllerManager]) await attempt(async () => each && refuseDoubles(node, each));
   const lifetimes = manifest && (await attempt(() => readTokenLifetimes(manifest)));
   const read =
     manifest && controllerManager && (await attempt(() => readLayout(node.name, manifest, controllerManager)));

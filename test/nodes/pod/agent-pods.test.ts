@@ -187,6 +187,18 @@ describe('refusals', () => {
     });
   });
 
+  test('a namespace that was made a moment ago, and has no ServiceAccount yet, is given its time', async () => {
+    let refusals = 0;
+    scene.cluster.refuse = (method) => {
+      if (method !== 'POST' || refusals === 6) return undefined;
+      refusals += 1;
+      return [403, 'serviceaccount "default" not found'];
+    };
+    await scene.agents({}, { doubtRefusalMs: 10_000 }).agentOf('node-1');
+    expect(refusals).toBe(6);
+    expect(scene.cluster.running()).toEqual(['node-1']);
+  });
+
   test('a quota on the priority is no reason to do without the agent', async () => {
     const isCritical = (body: unknown) => JSON.stringify(body).includes('system-node-critical');
     scene.cluster.refuse = (method, _, body) =>

@@ -53,6 +53,7 @@ export class AgentScene {
       },
       apiServers: this.apiServers(),
       startTimeoutMs: 20_000,
+      doubtRefusalMs: 0,
       ...options,
     });
   }

@@ -1,10 +1,12 @@
 // The scripts of ShellNodeFiles in the shells and with the commands that nodes and images have.
-import { execFile } from 'node:child_process';
+import { execFile, spawn, type ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
 import { chmod, mkdir, mkdtemp, readdir, readFile, rm, symlink, utimes, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import type { NodeShell } from '../../../src/nodes/shell/node-shell.ts';
 import { COMMANDS } from '../../../src/nodes/shell/scripts.ts';
 import { ShellNodeFiles } from '../../../src/nodes/shell/shell-node-files.ts';
 import { nodeFilesContract } from '../../contract/node-files.ts';
@@ -51,6 +53,46 @@ describe('ShellNodeFiles', () => {
   });
   afterEach(() => rm(directory, { recursive: true }));
   const at = (name: string): string => join(directory, name);
+
+  test('a write that is begun again while its first beginning still hangs on a dead connection is done', async () => {
+    const hanging: ChildProcess[] = [];
+    const shell = new ChildShell({ command: ['dash'] });
+    const twice: NodeShell = {
+      node: 'node-1',
+      run: async (script, args, stdin = Buffer.alloc(0)) => {
+        const first = spawn('sh', ['-c', script, 'keyturn', ...args]);
+        hanging.push(first);
+        first.stdin.write(stdin.subarray(0, 90));
+        await expect.poll(() => readdir(directory), { timeout: 20_000 }).toHaveLength(1);
+        return shell.run(script, args, stdin);
+      },
+    };
+    try {
+      await new ShellNodeFiles(twice).write(at('file'), 'x'.repeat(1000), { mode: 0o600, ...owner });
+      expect(await readdir(directory)).toEqual(['file']);
+      expect(await readFile(at('file'), 'utf8')).toBe('x'.repeat(1000));
+      const [first] = hanging;
+      const ended = once(first!, 'close');
+      first!.stdin!.end();
+      await ended;
+      expect(await readdir(directory)).toEqual(['file']);
+    } finally {
+      for (const child of hanging) child.kill('SIGKILL');
+    }
+  });
+
+  test.for([
+    ['before it began', ''],
+    ['in the middle', 'keyturn\n'],
+  ] as const)('a command that is ended by a signal %s is worth another try: the node goes down', async ([, stdout]) => {
+    const answer = { exitCode: 137, stdout: Buffer.from(stdout), stderr: '' };
+    const gone = new ShellNodeFiles({ node: 'node-1', run: () => Promise.resolve(answer) });
+    const refusal = { code: 'NODE_UNREACHABLE', subject: 'node-1', retryable: true };
+    await expect(gone.read('/file')).rejects.toMatchObject(refusal);
+    await expect(gone.write('/file', 'text', { mode: 0o600, ...owner })).rejects.toMatchObject(refusal);
+    await expect(gone.list('/')).rejects.toMatchObject(refusal);
+    await expect(gone.remove('/file')).rejects.toMatchObject(refusal);
+  });
 
   test('a file that is not UTF-8, a directory, and a link in a circle are refused', async () => {
     await writeFile(at('latin1'), Buffer.from([0x6b, 0xe4, 0x73, 0x65]));

@@ -1,0 +1,135 @@
+// What rotations on real nodes have in common: a scene whose cluster is reached through agent pods and over ssh, and what must not be left.
+import { execFile } from 'node:child_process';
+import { readFile, writeFile } from 'node:fs/promises';
+import path from 'node:path';
+import { promisify } from 'node:util';
+import { CoreV1Api, KubeConfig } from '@kubernetes/client-node';
+import { expect, vi } from 'vitest';
+import { parse, stringify } from 'yaml';
+import type { RotationHandle } from '../../src/cli/temporal.ts';
+import { applyManifest } from '../../src/demo/control-plane/apply-manifest.ts';
+import type { KubeletBed } from '../../src/demo/kubelet/kubelet-bed.ts';
+import { startWorkloads } from '../../src/demo/workloads.ts';
+import type { AuditRecord } from '../../src/rotation/audit.ts';
+import { openScene, rotate, waitForStatus, type Scene } from '../integration/rotation-scene.ts';
+
+const MINUTE_MS = 60_000;
+const main = path.join(import.meta.dirname, '../../src/cli/main.ts');
+
+type Fields = Readonly<Record<string, unknown>>;
+
+export interface NodesScene extends Scene {
+  readonly bed: KubeletBed;
+  /** The same cluster under another name, reached over ssh, and with keys that change in place. */
+  readonly overSsh: string;
+}
+
+/** @param verification of the cluster that is reached through agent pods */
+export async function openNodesScene(verification: (bed: KubeletBed) => Fields): Promise<NodesScene> {
+  const scene = await openScene({
+    kubelet: { apiServerGracePeriodSeconds: 2 },
+    policies: {
+      readyTimeout: '150s',
+      drain: { policy: 'fixed', duration: '15s', allowShorter: 'test' },
+    },
+  });
+  const { bed } = scene;
+  if (bed === undefined) throw new Error('asked for real nodes');
+  await applyManifest(
+    bed.adminKubeconfigPath,
+    path.join(import.meta.dirname, '../../deploy/rbac-verification-pod.yaml'),
+  );
+  await configureBothWays(scene.configFile, bed, verification(bed));
+  return { ...scene, bed, overSsh: 'over-ssh' };
+}
+
+async function configureBothWays(file: string, bed: KubeletBed, verification: Fields): Promise<void> {
+  const config = parse(await readFile(file, 'utf8')) as { clusters: { platform: Fields; policies: Fields }[] };
+  const [first] = config.clusters;
+  const cluster = { ...first!, platform: { ...first!.platform, keyLayout: 'flags' } };
+  const { pod: _, ...platform } = first!.platform as { readonly pod: unknown };
+  const overSsh = {
+    ...cluster,
+    name: 'over-ssh',
+    platform: { ...platform, access: 'ssh', keyLayout: 'in-place', ssh: { configFile: bed.ssh.configFile } },
+    // Long enough for a restart, and short enough to wait for one that does not come.
+    policies: { ...cluster.policies, readyTimeout: '75s' },
+  };
+  await writeFile(file, stringify({ ...config, clusters: [{ ...cluster, verification }, overSsh] }));
+}
+
+/** Starts a rotation, does to it what `disturb` does, and gives its audit record. The demo's own clients try tokens all the while. */
+export async function rotateWhile(
+  scene: NodesScene,
+  cluster: string,
+  disturb: (handle: RotationHandle) => Promise<void>,
+): Promise<AuditRecord> {
+  const workloads = await startWorkloads(scene, { cacheMs: 2000, intervalMs: 250, reloadAfterMs: 2000 });
+  const handle = await begin({ ...scene, cluster });
+  try {
+    await disturb(handle);
+    return await handle.result();
+  } finally {
+    const seen = await workloads.stop();
+    expect(seen.rejections).toEqual([]);
+    expect(seen.rejected).toBe(0);
+    expect(seen.checks).toBeGreaterThan(100);
+  }
+}
+
+/** On a machine that is busy with other things an API server may not answer in time: Preflight refuses then, and is asked again. */
+async function begin(scene: Scene): Promise<RotationHandle> {
+  for (let attempt = 1; ; attempt += 1) {
+    const handle = await rotate(scene);
+    const refusal = handle.result().then(
+      () => undefined,
+      (error: unknown) => error as { readonly cause?: { readonly message?: string } },
+    );
+    const begun = waitForStatus(handle, ({ phase }) => phase !== 'Preflight').then(() => 'begun' as const);
+    begun.catch(() => undefined);
+    const first = await Promise.race([begun, refusal]);
+    if (first === 'begun' || attempt === 5 || !/cannot be reached|is not ready/.test(first?.cause?.message ?? ''))
+      return handle;
+  }
+}
+
+function coreApi(bed: KubeletBed): CoreV1Api {
+  return adminConfig(bed).makeApiClient(CoreV1Api);
+}
+
+export async function namespacesOf(bed: KubeletBed): Promise<readonly string[]> {
+  const { items } = await coreApi(bed).listNamespace();
+  return items.map(({ metadata }) => metadata!.name!).toSorted();
+}
+
+/** No agent, no probe pod, no ServiceAccount, no namespace that was not there before, and `keyturn doctor` finds nothing left. */
+export async function expectNothingLeft(scene: NodesScene, namespaces: readonly string[]): Promise<void> {
+  const core = coreApi(scene.bed);
+  const podsIn = async (namespace: string) => (await core.listNamespacedPod({ namespace })).items;
+  await vi.waitFor(
+    async () => expect([...(await podsIn('keyturn-agents')), ...(await podsIn('keyturn-verify'))]).toEqual([]),
+    { timeout: MINUTE_MS, interval: 500 },
+  );
+  const { items } = await core.listNamespacedServiceAccount({ namespace: 'keyturn-verify' });
+  expect(items.map(({ metadata }) => metadata!.name)).toEqual(['default']);
+  expect(await namespacesOf(scene.bed)).toEqual(namespaces);
+  const findings = (await doctor(scene)).filter(({ level }) => level !== 'ok');
+  expect(findings.filter(({ what }) => /agent pods|probe pods|permissions|nodes/.test(what))).toEqual([]);
+}
+
+async function doctor(scene: Scene): Promise<readonly { level: string; what: string; found: string }[]> {
+  const run = promisify(execFile);
+  const environment = { ...process.env, ...scene.processEnvironment };
+  const options = { env: environment, maxBuffer: 10_000_000 };
+  // It exits with 1 where anything at all is wrong; what it says is what counts here.
+  const { stdout } = await run(process.execPath, [main, 'doctor', '--json'], options).catch(
+    (error: unknown) => error as { stdout: string },
+  );
+  return JSON.parse(stdout) as readonly { level: string; what: string; found: string }[];
+}
+
+function adminConfig(bed: KubeletBed): KubeConfig {
+  const config = new KubeConfig();
+  config.loadFromFile(bed.adminKubeconfigPath);
+  return config;
+}
