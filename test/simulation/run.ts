@@ -139,7 +139,7 @@ export class Run {
     const begun = waitsToBeginAnew(guards).filter((wait) => this.clock.end(wait) !== null);
     if (begun.length === 0) return;
     for (const wait of begun) this.clock.begin(wait, new Date(this.world.nowMs).toISOString());
-    for (const each of stepsBeforeRetry(this.plan, step, begun)) this.attempt(each);
+    for (const each of stepsBeforeRetry(this.plan, step, begun)) this.perform(each);
   }
 
   private untilNothingKeeps(step: Step | UndoStep): void {
