@@ -101,7 +101,7 @@ const AT_RANDOM = fc.sample(
 );
 
 /** @param random how many rotations besides, in which anything happens anywhere */
-export function* trialsOf({ at }: Mutation, random: number): Generator<Scenario, void, void> {
+function* trialsOf({ at }: Mutation, random: number): Generator<Scenario, void, void> {
   for (const { scenario } of WAYS) yield scenario;
   for (const { scenario, turns } of WAYS) {
     for (const id of at) {
