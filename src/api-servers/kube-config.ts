@@ -5,12 +5,14 @@ import { KubeConfig } from '@kubernetes/client-node';
 import { parse } from 'yaml';
 import { z } from 'zod';
 import { KeyturnError } from '../errors.ts';
+import { findYamlExcess } from '../yaml-bounds.ts';
 
-const named = z.object({ name: z.string().min(1) });
-const kubeConfigFile = z.object({
-  clusters: z.array(named.extend({ cluster: z.object({ server: z.string().min(1) }) })),
-  contexts: z.array(named.extend({ context: z.object({ cluster: z.string(), user: z.string() }) })),
-  users: z.array(named.extend({ user: z.object({ tokenFile: z.string().optional() }).nullish() })),
+/** What is read here; the rest is for client-node. */
+const named = z.looseObject({ name: z.string().min(1) });
+const kubeConfigFile = z.looseObject({
+  clusters: z.array(named.extend({ cluster: z.looseObject({ server: z.string().min(1) }) })),
+  contexts: z.array(named.extend({ context: z.looseObject({ cluster: z.string(), user: z.string() }) })),
+  users: z.array(named.extend({ user: z.looseObject({ tokenFile: z.string().optional() }).nullish() })),
   'current-context': z.string().optional(),
 });
 
@@ -20,8 +22,22 @@ const kubeConfigFile = z.object({
  * @throws FILE_UNREADABLE for the file and the certificates and keys it names; CONFIG_INVALID for what is in it
  */
 export async function loadKubeConfig(path: string, context?: string): Promise<KubeConfig> {
-  const text = await readKubeConfig(path);
-  const file = parseKubeConfig(path, text);
+  const { kubeConfig, files } = parseKubeConfig(path, await readKubeConfig(path), context);
+  for (const needed of files) await requireReadable(needed, `kubeconfig ${path} names`);
+  return kubeConfig;
+}
+
+/**
+ * @param path where the text comes from: relative paths in it start there
+ * @returns also the files that it names: certificates, keys, tokens
+ * @throws CONFIG_INVALID, in which nothing of the text stands: there may be a key or a token in it
+ */
+export function parseKubeConfig(
+  path: string,
+  text: string,
+  context?: string,
+): { readonly kubeConfig: KubeConfig; readonly files: readonly string[] } {
+  const file = parseShape(path, text);
   const chosen = context ?? file['current-context'];
   const names = file.contexts.map(({ name }) => name);
   if (chosen === undefined || !names.includes(chosen)) {
@@ -30,7 +46,12 @@ export async function loadKubeConfig(path: string, context?: string): Promise<Ku
   }
 
   const kubeConfig = new KubeConfig();
-  kubeConfig.loadFromString(text);
+  try {
+    // As we have read it: another YAML parser could read something else, and its errors quote the lines around.
+    kubeConfig.loadFromString(JSON.stringify(file));
+  } catch {
+    throw invalid(path, 'is not a kubeconfig');
+  }
   kubeConfig.makePathsAbsolute(dirname(resolve(path)));
   kubeConfig.setCurrentContext(chosen);
   const user = kubeConfig.getCurrentUser();
@@ -46,10 +67,8 @@ export async function loadKubeConfig(path: string, context?: string): Promise<Ku
   if (absoluteTokenFile !== undefined && !user.token) {
     Object.assign(user, { authProvider: { name: 'tokenFile', config: { tokenFile: absoluteTokenFile } } });
   }
-  for (const needed of [cluster.caFile, user.certFile, user.keyFile, absoluteTokenFile]) {
-    if (needed) await requireReadable(needed, `kubeconfig ${path} names`);
-  }
-  return kubeConfig;
+  const files = [cluster.caFile, user.certFile, user.keyFile, absoluteTokenFile];
+  return { kubeConfig, files: files.flatMap((needed) => (needed ? [needed] : [])) };
 }
 
 /** The same credentials, authority and `tls-server-name`, for another server of the cluster. @throws CONFIG_INVALID */
@@ -74,10 +93,13 @@ async function readKubeConfig(path: string): Promise<string> {
   }
 }
 
-function parseKubeConfig(path: string, text: string): z.infer<typeof kubeConfigFile> {
+function parseShape(path: string, text: string): z.infer<typeof kubeConfigFile> {
+  const excess = findYamlExcess(text);
+  if (excess !== undefined) throw invalid(path, excess);
   let document: unknown;
   try {
-    document = parse(text);
+    // No warnings: they are printed, with the line.
+    document = parse(text, { logLevel: 'error' });
   } catch (error) {
     // Not the parser's own message: it quotes the line, in which there may be a key or a token.
     const line = (error as { linePos?: readonly { line: number }[] }).linePos?.[0]?.line;

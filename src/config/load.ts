@@ -4,6 +4,7 @@ import path from 'node:path';
 import { parseDocument } from 'yaml';
 import { z } from 'zod';
 import { KeyturnError } from '../errors.ts';
+import { findYamlExcess } from '../yaml-bounds.ts';
 import { findNodeProblem } from './node-access.ts';
 import { findPlatformProblem } from './platform-problem.ts';
 import { findRepeated } from './repeated.ts';
@@ -32,7 +33,9 @@ export async function loadConfig(file: string): Promise<LoadedConfig> {
 
 /** @throws CONFIG_INVALID */
 export function parseConfig(text: string, subject: string): Config {
-  const document = parseDocument(text, { prettyErrors: true });
+  const excess = findYamlExcess(text);
+  if (excess !== undefined) throw invalid(subject, `it ${excess}`);
+  const document = parseDocument(text, { prettyErrors: true, logLevel: 'error' });
   const yamlError = document.errors[0];
   if (yamlError) throw invalid(subject, yamlError.message.trim());
   let value: unknown;
@@ -50,7 +53,8 @@ export function parseConfig(text: string, subject: string): Config {
     if (twice !== undefined) throw invalid(subject, `two ${what} are named "${twice}"`);
   }
   for (const cluster of clusters) {
-    const problem = isOn(cluster, 'static-pod') ? findNodeProblem(cluster) : findPlatformProblem(cluster);
+    const problem =
+      findPlatformProblem(cluster) ?? (isOn(cluster, 'static-pod') ? findNodeProblem(cluster) : undefined);
     if (problem !== undefined) throw invalid(subject, problem);
     checkIssuer(cluster);
     if (cluster.publisher.type === 'api-server' && cluster.mirrors.length > 0)

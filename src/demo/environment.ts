@@ -13,7 +13,12 @@ import { catalog } from './components/catalog.ts';
 import type { OnProgress } from './components/component.ts';
 import { getComponent } from './components/get-component.ts';
 import { applyManifest } from './control-plane/apply-manifest.ts';
-import { startControlPlane, type ControlPlane, type ControlPlaneOptions } from './control-plane/control-plane.ts';
+import {
+  startControlPlane,
+  type ControlPlane,
+  type ControlPlaneOptions,
+  type EmbeddedControlPlane,
+} from './control-plane/control-plane.ts';
 import { startGuardedProcess, type GuardedProcess } from './guarded-process.ts';
 import { startKubeletBed, type KubeletBed, type KubeletBedOptions } from './kubelet/kubelet-bed.ts';
 import { type KeyturnConfigOptions, nodeAccessOf, writeKeyturnConfig } from './keyturn-config.ts';
@@ -29,6 +34,8 @@ export interface EnvironmentOptions extends KeyturnConfigOptions {
   readonly nodes?: number;
   readonly signingKey?: KeyType;
   readonly apiServerFlags?: ControlPlaneOptions['apiServerFlags'];
+  /** Puts something before the object store: everybody uses the address of what this gives. Default: nothing. */
+  readonly blobStoreFront?: (blobStore: BlobStore) => Promise<BlobStore>;
   /** Of the Temporal server. Default `error`. */
   readonly temporalLogLevel?: 'debug' | 'error';
   readonly onProgress?: OnProgress;
@@ -38,6 +45,8 @@ export interface Environment {
   readonly controlPlane: ControlPlane;
   /** The same with what only real nodes can do; undefined without `kubelet`. */
   readonly bed: KubeletBed | undefined;
+  /** The same with what only processes of ours can do; undefined with `kubelet`. */
+  readonly embedded: EmbeddedControlPlane | undefined;
   readonly blobStore: BlobStore;
   readonly temporal: TemporalServer;
   readonly client: Client;
@@ -46,15 +55,19 @@ export interface Environment {
   readonly auditDirectory: string;
   /** For processes that use Temporal: the worker and the CLI. */
   readonly processEnvironment: Readonly<Record<string, string>>;
-  /** The worker as its own process, as users run it; settles when it serves the task queue. Default namespace: `default`. */
-  startWorker(namespace?: string): Promise<GuardedProcess>;
+  /**
+   * The worker as its own process, as users run it; settles when it serves the task queue. Default namespace: `default`.
+   * @param more environment variables, which win over ours
+   */
+  startWorker(namespace?: string, more?: Readonly<Record<string, string>>): Promise<GuardedProcess>;
   /** Ends every process and settles when they are gone. The files stay. */
   stop(): Promise<void>;
 }
 
 const mainScript = fileURLToPath(new URL('../cli/main.ts', import.meta.url));
 const podAccessRights = fileURLToPath(new URL('../../deploy/rbac-pod-access.yaml', import.meta.url));
-const WORKER_START_MS = 60_000;
+/** It bundles the workflow code first, which takes a minute where the machine has other things to do. */
+const WORKER_START_MS = 180_000;
 const WORKER_STOP_MS = 15_000;
 
 /** @throws COMPONENT_UNAVAILABLE, or Error with what did not come up; nothing is left running */
@@ -69,8 +82,9 @@ export async function startEnvironment(options: EnvironmentOptions): Promise<Env
     const temporalProgram = await getComponent(catalog.temporal, { onProgress });
 
     onProgress('Starting Temporal and the object store');
-    const blobStore = await startBlobStore({ directory: path.join(directory, 'blob-store') });
-    cleanUp.push(() => blobStore.stop());
+    const store = await startBlobStore({ directory: path.join(directory, 'blob-store') });
+    cleanUp.push(() => store.stop());
+    const blobStore = (await options.blobStoreFront?.(store)) ?? store;
     const temporal = await startTemporalServer({
       program: temporalProgram,
       directory: path.join(directory, 'temporal'),
@@ -81,7 +95,9 @@ export async function startEnvironment(options: EnvironmentOptions): Promise<Env
     const connection = await Connection.connect({ address: temporal.address });
     cleanUp.push(() => connection.close());
     const bed = options.kubelet === undefined ? undefined : await startRealNodes(options, blobStore.containerUrl);
-    const controlPlane = bed ?? (await startEmbedded(options, blobStore.containerUrl));
+    const embedded = bed === undefined ? await startEmbedded(options, blobStore.containerUrl) : undefined;
+    const controlPlane: ControlPlane | undefined = bed ?? embedded;
+    if (controlPlane === undefined) throw new Error('an environment needs a control plane');
     cleanUp.push(() => controlPlane.stop());
     if (nodeAccessOf(options, bed) === 'pod') await applyManifest(controlPlane.adminKubeconfigPath, podAccessRights);
     await publishFirstDocuments(blobStore, controlPlane);
@@ -99,6 +115,7 @@ export async function startEnvironment(options: EnvironmentOptions): Promise<Env
     return {
       controlPlane,
       bed,
+      embedded,
       blobStore,
       temporal,
       client: new Client({ connection }),
@@ -106,11 +123,11 @@ export async function startEnvironment(options: EnvironmentOptions): Promise<Env
       configFile,
       auditDirectory: path.join(directory, 'audit'),
       processEnvironment,
-      startWorker: async (namespace = 'default') => {
+      startWorker: async (namespace = 'default', more = {}) => {
         const logFile = path.join(directory, 'worker.log');
         const worker = await startGuardedProcess(process.execPath, [mainScript, 'worker'], {
           logFile,
-          environment: { ...processEnvironment, TEMPORAL_NAMESPACE: namespace },
+          environment: { ...processEnvironment, TEMPORAL_NAMESPACE: namespace, ...more },
         });
         cleanUp.push(() => worker.stop(WORKER_STOP_MS));
         await waitUntilPolling(connection, namespace, worker, logFile);
@@ -124,7 +141,7 @@ export async function startEnvironment(options: EnvironmentOptions): Promise<Env
   }
 }
 
-async function startEmbedded(options: EnvironmentOptions, issuer: string): Promise<ControlPlane> {
+async function startEmbedded(options: EnvironmentOptions, issuer: string): Promise<EmbeddedControlPlane> {
   const { onProgress = () => undefined } = options;
   const find = (name: keyof typeof catalog) => getComponent(catalog[name], { onProgress });
   const components = {

@@ -27,6 +27,8 @@ export interface TemporalServer {
   start(): Promise<void>;
   /** Settles when the process is gone. Nothing happens if it is gone already. */
   stop(): Promise<void>;
+  /** SIGKILL; settles when the process is gone. What is not in the database file is lost. */
+  kill(): Promise<void>;
 }
 
 const readyTimeoutMs = 60_000;
@@ -51,10 +53,11 @@ export async function startTemporalServer(options: TemporalServerOptions): Promi
   const address = `127.0.0.1:${frontend.port}`;
   let running: GuardedProcess | undefined;
 
-  const stop = async (): Promise<void> => {
-    await running?.stop(stopGraceMs);
+  const end = async (graceMs: number): Promise<void> => {
+    await running?.stop(graceMs);
     running = undefined;
   };
+  const stop = (): Promise<void> => end(stopGraceMs);
   const start = async (): Promise<void> => {
     if (running !== undefined) return;
     // The CLI asks the user's own configuration for defaults, which must not reach into the demo.
@@ -67,7 +70,7 @@ export async function startTemporalServer(options: TemporalServerOptions): Promi
     }
   };
   await start();
-  return { address, uiUrl: `http://127.0.0.1:${ui.port}`, start, stop };
+  return { address, uiUrl: `http://127.0.0.1:${ui.port}`, start, stop, kill: () => end(0) };
 }
 
 const cleanEnvironment = { TEMPORAL_CONFIG_FILE: '/dev/null', TEMPORAL_PROFILE: '' } as const;

@@ -175,9 +175,9 @@ export class RotationRun {
     if (result.next !== undefined) this.standing.next = result.next;
     this.standing.learn(result);
     if (action.type === 'publishKey' || action.type === 'republishFormer')
-      this.clock.begin('relyingParties', result.at);
+      this.clock.begin('relyingParties', startOfWait(result.at));
     if (result.publishedAt !== undefined) this.clock.begin('relyingParties', result.publishedAt);
-    if (action.type === 'verify') this.clock.begin('drain', result.at);
+    if (action.type === 'verify') this.clock.begin('drain', startOfWait(result.at));
     if (result.podTokenSince !== undefined) this.clock.begin('kubelet', result.podTokenSince);
     this.journal.did(step, startedAt, result);
     return null;
@@ -315,4 +315,13 @@ export class RotationRun {
       ...(plan.keyLayout === undefined ? {} : { keyLayout: plan.keyLayout.layout }),
     };
   }
+}
+
+/**
+ * The wait's timer runs by the Temporal server's clock, and so must its begin: a worker whose clock is behind would shorten every wait by as
+ * much. Since 0.2.0; rotations that began earlier go on with the worker's word.
+ * @param seenAt RFC 3339, by the worker's clock
+ */
+function startOfWait(seenAt: string): string {
+  return patched('waits-begin-by-the-servers-clock') ? now() : seenAt;
 }

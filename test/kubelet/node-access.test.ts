@@ -238,7 +238,7 @@ function configOf(bed: KubeletBed): string {
   const nodes = bed.nodes.map(({ name, controllerManagerUrl }) => ({ name, controllerManager: controllerManagerUrl }));
   const cluster = (name: string, access: object) => ({
     name,
-    platform: { type: 'static-pod', kubeconfig: bed.keyturnKubeconfigPath, nodes, ...access },
+    platform: { type: 'static-pod', keyLayout: 'flags', kubeconfig: bed.keyturnKubeconfigPath, nodes, ...access },
     issuer,
     publisher: { type: 'azure-blob', container: 'https://account.blob.core.windows.net/oidc' },
     keyStore: { type: 'encrypted-file', directory: 'keys', wrappingKey: { env: 'HOME' } },

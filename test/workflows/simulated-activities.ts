@@ -32,6 +32,8 @@ export interface WorldOptions {
   readonly plan?: Plan;
   /** Already so far when the run starts. */
   readonly cluster?: SimulatedCluster;
+  /** How far the worker's clock is ahead of the server's, in ms; negative where it is behind. Default 0. */
+  readonly workerClockMs?: number;
 }
 
 export class SimulatedWorld {
@@ -181,12 +183,16 @@ export class SimulatedWorld {
     return {
       changed: true,
       proof: `${call} was seen`,
-      at: at ?? new Date(cluster.nowMs).toISOString(),
+      at: this.byWorkersClock(at ?? new Date(cluster.nowMs).toISOString()),
       ...(type === 'stageKey' || type === 'followRotation' ? { next: NEXT } : {}),
       ...(type === 'followRotation' && publishedAt !== undefined ? { publishedAt, publicationGapMs: 4200 } : {}),
       ...(podTokenSince === null ? {} : { podTokenSince }),
       ...(['trust', 'sign', 'untrust'].includes(type) ? { restartMs: 1234 } : {}),
     };
+  }
+
+  private byWorkersClock(at: string): string {
+    return new Date(Date.parse(at) + (this.options.workerClockMs ?? 0)).toISOString();
   }
 
   private async stumble(call: string): Promise<void> {

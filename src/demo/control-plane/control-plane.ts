@@ -49,11 +49,21 @@ export interface ControlPlane {
   stop(): Promise<void>;
 }
 
+/** The same with what only a control plane of plain processes can do. */
+export interface EmbeddedControlPlane extends ControlPlane {
+  /** SIGKILL; the node starts it again. */
+  killControllerManager(node: string): Promise<void>;
+  /** SIGKILL of the only etcd: the data stay. */
+  killEtcd(): Promise<void>;
+  /** Starts it again at the same address; settles when it is healthy. */
+  startEtcd(): Promise<void>;
+}
+
 const rbacManifest = fileURLToPath(new URL('../../../deploy/rbac.yaml', import.meta.url));
 
 /** Settles when every API server and controller manager is ready. @throws Error with what did not come up; nothing is left running */
-export async function startControlPlane(options: ControlPlaneOptions): Promise<ControlPlane> {
-  const plane = new EmbeddedControlPlane(options);
+export async function startControlPlane(options: ControlPlaneOptions): Promise<EmbeddedControlPlane> {
+  const plane = new RunningControlPlane(options);
   try {
     await plane.start(options);
     return plane;
@@ -63,7 +73,7 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<C
   }
 }
 
-class EmbeddedControlPlane implements ControlPlane {
+class RunningControlPlane implements EmbeddedControlPlane {
   readonly issuer: string;
   readonly adminKubeconfigPath: string;
   readonly keyturnKubeconfigPath: string;
@@ -119,6 +129,18 @@ class EmbeddedControlPlane implements ControlPlane {
 
   async thawApiServer(node: string): Promise<void> {
     this.#signalApiServer(node, 'SIGCONT');
+  }
+
+  async killControllerManager(node: string): Promise<void> {
+    this.#node(node).runner.process('kube-controller-manager')?.signal('SIGKILL');
+  }
+
+  async killEtcd(): Promise<void> {
+    await this.#etcd?.kill();
+  }
+
+  async startEtcd(): Promise<void> {
+    await this.#etcd?.start();
   }
 
   apiServerRestarts(node: string): readonly ApiServerRestart[] {

@@ -7,6 +7,10 @@ import { type GuardedProcess, startGuardedProcess } from '../guarded-process.ts'
 
 export interface EtcdServer {
   readonly url: string;
+  /** SIGKILL; settles when the process is gone. The data stay. */
+  kill(): Promise<void>;
+  /** Starts it again on the same ports and data; settles when it is healthy. */
+  start(): Promise<void>;
   stop(): Promise<void>;
 }
 
@@ -29,19 +33,31 @@ export async function startEtcd(program: string, directory: string): Promise<Etc
     'unsafe-no-fsync': 'true',
   };
   const programArguments = Object.entries(flags).map(([name, value]) => `--${name}=${value}`);
-  const etcd = await startGuardedProcess(program, programArguments, { logFile: join(directory, 'etcd.log') });
-  const stop = (): Promise<void> => stopEtcd(etcd, [client, peer]);
-  try {
+  const logFile = join(directory, 'etcd.log');
+  let etcd: GuardedProcess | undefined;
+  const end = async (graceMs: number): Promise<void> => {
+    await etcd?.stop(graceMs);
+    etcd = undefined;
+  };
+  const start = async (): Promise<void> => {
+    if (etcd !== undefined) return;
+    etcd = await startGuardedProcess(program, programArguments, { logFile });
     await waitUntilHealthy(url, etcd);
-    return { url, stop };
+  };
+  const stop = async (): Promise<void> => {
+    await end(2000);
+    await releaseAll([client, peer]);
+  };
+  try {
+    await start();
+    return { url, start, stop, kill: () => end(0) };
   } catch (error) {
     await stop();
     throw error;
   }
 }
 
-async function stopEtcd(etcd: GuardedProcess, ports: readonly ReservedPort[]): Promise<void> {
-  await etcd.stop(2000);
+async function releaseAll(ports: readonly ReservedPort[]): Promise<void> {
   await Promise.all(ports.map((port) => port.release()));
 }
 

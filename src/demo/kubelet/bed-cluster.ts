@@ -22,7 +22,7 @@ import {
   writeKubeadmFiles,
 } from './kubeadm-phases.ts';
 
-const readyTimeoutMs = 180_000;
+const readyTimeoutMs = 360_000;
 const loadBalancerPort = 6443;
 const rbacManifest = fileURLToPath(new URL('../../../deploy/rbac.yaml', import.meta.url));
 

@@ -2,6 +2,7 @@
 import { parse } from 'yaml';
 import { z } from 'zod';
 import type { Problem } from '../../rotation/observation.ts';
+import { findYamlExcess } from '../../yaml-bounds.ts';
 
 /** From this minor version on a cluster is an advanced one unless its file says otherwise (documentation of Google Distributed Cloud). */
 const ADVANCED_BY_DEFAULT_FROM = 33;
@@ -14,10 +15,12 @@ const shape = z.object({
 
 /** Why the signing key of this cluster cannot be rotated by gkectl; empty where nothing speaks against it. */
 export function findConfigProblems(file: string, text: string): readonly Problem[] {
-  const problem = (message: string): readonly Problem[] => [{ code: 'GKECTL_UNSUPPORTED', subject: file, message }];
+  const problem = (message: string): readonly Problem[] => [{ code: 'PREFLIGHT_REFUSED', subject: file, message }];
+  const excess = findYamlExcess(text);
+  if (excess !== undefined) return problem(`${file} ${excess}. Give the user cluster's configuration file.`);
   let content: unknown;
   try {
-    content = parse(text);
+    content = parse(text, { logLevel: 'error' });
   } catch (error) {
     return problem(
       `${file} is no YAML: ${error instanceof Error ? error.message : String(error)}. Give the user cluster's configuration file.`,

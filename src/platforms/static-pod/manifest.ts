@@ -2,6 +2,7 @@
 import { isAlias, isMap, isScalar, isSeq, parseAllDocuments } from 'yaml';
 import type { Document, Scalar, YAMLMap, YAMLSeq } from 'yaml';
 import { KeyturnError } from '../../errors.ts';
+import { findYamlExcess } from '../../yaml-bounds.ts';
 
 export type Component = 'kube-apiserver' | 'kube-controller-manager';
 
@@ -67,7 +68,9 @@ export function parseManifest(manifest: Manifest): ParsedManifest {
 
 /** @throws MANIFEST_UNREADABLE MANIFEST_UNSUPPORTED */
 export function parseOneDocument(manifest: Manifest): Document.Parsed {
-  const documents = parseAllDocuments(manifest.source);
+  const excess = findYamlExcess(manifest.source);
+  if (excess !== undefined) throw unreadable(manifest, excess);
+  const documents = parseAllDocuments(manifest.source, { logLevel: 'error' });
   const [document, second] = documents;
   if (document === undefined) throw unreadable(manifest, 'is empty');
   const [error] = document.errors;
