@@ -118,7 +118,7 @@ function sign(node: string): readonly Step[] {
       guards: ['everyoneTrustsNext'],
       undo: {
         action: { type: 'restoreControllerManager', node },
-        guards: ['everyoneTrustsFormer', 'formerIsPublic', 'cachesExpired'],
+        guards: ['everyoneTrustsFormer'],
         summary: `Let the controller manager of ${node} sign with the former key again`,
       },
     },
