@@ -71,11 +71,7 @@ describe('the plan', () => {
       'nobodySignsWithNext, nextDrained, noLegacyTokensOfNext, othersReady, noUnknownApiServer',
     ],
     ['sign/node-2', 'signWithFormer', 'everyoneTrustsFormer, formerIsPublic, cachesExpired, othersReady'],
-    [
-      'switch-controller-manager/node-2',
-      'restoreControllerManager',
-      'everyoneTrustsFormer, formerIsPublic, cachesExpired',
-    ],
+    ['switch-controller-manager/node-2', 'restoreControllerManager', 'everyoneTrustsFormer'],
     ['refresh', 'restoreLegacyTokens', 'nobodySignsWithNext'],
     ['prune-key', 'republishFormer', ''],
   ])('takes %s back by %s, guarded by "%s"', (id, action, guards) => {

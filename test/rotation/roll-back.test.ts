@@ -48,7 +48,7 @@ describe('the way back', () => {
       {
         undoes: 'switch-controller-manager/n2',
         phase: 'Signing',
-        guards: ['everyoneTrustsFormer', 'formerIsPublic', 'cachesExpired'],
+        guards: ['everyoneTrustsFormer'],
       },
     ]);
     expect(steps.find(({ id }) => id === 'undo/drain')).toEqual({

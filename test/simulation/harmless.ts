@@ -42,6 +42,7 @@ export const HARMLESS: readonly (readonly [RegExp, string])[] = [
     /^undo of (stage|publish)-key without nobodyTrustsNext$/,
     'everyone was made to distrust it just before, and each has shown it',
   ],
+  [/ without noUnknownApiServer$/, 'nodes that join are not simulated: what it demands is proven in rotation/guards'],
   [/^publish-key without nextStaged$/, PROVES_ITSELF],
   [
     /^trust\/node-\d without nextIsPublic$/,
