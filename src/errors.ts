@@ -50,9 +50,6 @@ export type ErrorCode =
   | 'PLATFORM_FAILED'
   | 'PLATFORM_CHANGED'
   | 'PLATFORM_UNFINISHED'
-  | 'GKECTL_FAILED'
-  | 'GKECTL_UNSUPPORTED'
-  | 'GKECTL_BUSY'
   // the rotation
   | 'PREFLIGHT_REFUSED'
   | 'GUARD_FAILED'

@@ -1,6 +1,7 @@
 // Observes what a step's guards need to know, and no more.
 
 import { factsNeeded, type GuardFacts } from '../rotation/guards.ts';
+import { FORMER_KEY_LAYOUT, type KeyLayout } from '../rotation/key-layout.ts';
 import type { RotationRecord } from '../rotation/record.ts';
 import type { ClusterAdapters } from './cluster-adapters.ts';
 import type { StepInput } from './contract.ts';
@@ -14,8 +15,9 @@ export async function gatherFacts(
 ): Promise<GuardFacts> {
   const needed = factsNeeded(input.guards);
   const end = (time: string | undefined) => (time === undefined ? null : Date.parse(time));
-  const [apiServers, publicKids, staged, legacyTokens] = await Promise.all([
+  const [apiServers, endpointAddresses, publicKids, staged, legacyTokens] = await Promise.all([
     needed.has('apiServers') ? adapters.platform.observeApiServers() : [],
+    needed.has('endpoints') ? adapters.reads.apiServerAddresses() : [],
     needed.has('publicJwks') ? readAllPublicKids(adapters) : { everywhere: [], somewhere: [] },
     needed.has('keyStore') ? adapters.keyStore.staged(adapters.name) : undefined,
     needed.has('legacyTokens')
@@ -28,6 +30,9 @@ export async function gatherFacts(
     next: record.next,
     node: input.node,
     apiServers,
+    endpointAddresses,
+    plannedAddresses: record.apiServerAddresses ?? [],
+    keyLayout: keyLayoutOf(record),
     publicKids: publicKids.everywhere,
     publicSomewhere: publicKids.somewhere,
     stagedKid: staged?.kid ?? null,
@@ -39,4 +44,8 @@ export async function gatherFacts(
     drainNextUntilMs: end(input.waitEnds.drainNext),
     policies: input.policies,
   };
+}
+
+function keyLayoutOf({ layouts: [first] }: RotationRecord): KeyLayout | null {
+  return first === undefined ? null : (first.keyLayout ?? FORMER_KEY_LAYOUT);
 }

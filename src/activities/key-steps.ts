@@ -54,6 +54,7 @@ async function newRecord(
   startedAt: string,
 ): Promise<Omit<RotationRecord, 'next'>> {
   const { platform } = adapters;
+  const addresses = isManaged(platform) ? {} : { apiServerAddresses: await adapters.reads.apiServerAddresses() };
   const layouts = isManaged(platform) ? [] : (await platform.observe()).layouts;
   return {
     rotationId,
@@ -62,6 +63,7 @@ async function newRecord(
     former: await readPublicKey(adapters, former),
     // The choice was made in Preflight, and stands in the plan.
     layouts: layouts.map((layout) => ({ ...layout, keyLayout })),
+    ...addresses,
     milestones: {},
     formerTimes: formerTimesOf(before),
   };

@@ -1,5 +1,6 @@
 // Preflight: takes the cluster's lock, observes everything, refuses with every reason at once, and computes the plan.
 import { setTimeout as sleep } from 'node:timers/promises';
+import { isDeepStrictEqual } from 'node:util';
 import type { Holder } from '../cluster-lock/port.ts';
 import { KeyturnError } from '../errors.ts';
 import type { StepControl } from '../platforms/port.ts';
@@ -11,7 +12,7 @@ import { makePlan } from '../rotation/make-plan.ts';
 import type { Plan, PlanInput } from '../rotation/plan.ts';
 import { findBlockers, findFormer, type PreflightFacts } from '../rotation/preflight.ts';
 import { isUnfinished, type RotationRecord } from '../rotation/record.ts';
-import { canStillRollBack, stepsDoneBefore } from '../rotation/take-up.ts';
+import { canStillRollBack, stepsDoneBefore, withPresentNodes } from '../rotation/take-up.ts';
 import type { ClusterAdapters, ClusterPolicies } from './cluster-adapters.ts';
 import type { Preflight, RotationInput } from './contract.ts';
 import { observeCluster } from './observe-cluster.ts';
@@ -51,6 +52,7 @@ export async function preflight({
   const facts = await observeCluster(adapters, policies);
   const { plan, former } = await planOrGiveUp(adapters, policies, facts, holder);
   const record = isUnfinished(facts.record) ? facts.record : null;
+  const joined = record === null ? [] : await takeUpNodes(adapters, holder, record, facts);
   const milestones = record?.milestones ?? {};
   return {
     outcome: 'ready',
@@ -68,9 +70,24 @@ export async function preflight({
     ...countedFrom(milestones, new Date().toISOString()),
     canRollBack: canStillRollBack(plan, milestones),
     startedBy,
-    warnings: warningsOf(plan, record, policies),
+    warnings: [...warningsOf(plan, record, policies), ...joined],
     searchable,
   };
+}
+
+/** Nodes that joined since the former run planned its steps are part of this one's. @returns what there is to say about it */
+async function takeUpNodes(
+  { platform, lock }: ClusterAdapters,
+  holder: Holder,
+  record: RotationRecord,
+  { controlPlane, endpointAddresses }: PreflightFacts,
+): Promise<readonly string[]> {
+  if (platform.capabilities.ordering !== 'staged') return [];
+  const present = withPresentNodes(record, controlPlane.layouts, endpointAddresses);
+  if (!isDeepStrictEqual(present, record)) await lock.save(holder, present);
+  const known = new Set(record.layouts.map(({ node }) => node));
+  const joined = present.layouts.filter(({ node }) => !known.has(node)).map(({ node }) => node);
+  return joined.length === 0 ? [] : [`Takes in ${joined.join(', ')}, which joined since the rotation was planned.`];
 }
 
 /** A run that died may have left an API server restarting: a rotation that is taken up waits for it before it judges. */

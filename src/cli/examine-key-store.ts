@@ -45,6 +45,7 @@ export async function describeStaged(
 function whereIs(keyStore: KeyStoreConfig): 'everywhere' | 'local disk' | 'your files' {
   switch (keyStore.type) {
     case 'kubernetes-secret':
+    case 'platform':
       return 'everywhere';
     case 'encrypted-file':
       return keyStore.shared ? 'everywhere' : 'local disk';

@@ -52,8 +52,10 @@ const recordSchema: z.ZodType<RotationRecord> = z.looseObject({
       trustedKeyFiles: z.array(z.string()),
       controllerManagerKeyFile: z.string().nullable(),
       keyLayout: z.enum(['flags', 'in-place']).exactOptional(),
+      joined: z.literal(true).exactOptional(),
     }),
   ),
+  apiServerAddresses: z.array(z.string()).exactOptional(),
   milestones: z.looseObject({
     publishedAt: timestamp.exactOptional(),
     begunAt: timestamp.exactOptional(),

@@ -85,8 +85,12 @@ const bringYourOwn = z.strictObject({
   publicKeyFile: z.string().optional().describe('PEM; checked against the private key'),
 });
 
+const ofPlatform = z
+  .strictObject({ type: z.literal('platform') })
+  .describe('The platform makes the key and keeps it: gardener and gkectl');
+
 export const keyStore = z
-  .discriminatedUnion('type', [encryptedFile, kubernetesSecret, bringYourOwn])
+  .discriminatedUnion('type', [encryptedFile, kubernetesSecret, bringYourOwn, ofPlatform])
   .refine((store) => !('context' in store) || store.context === undefined || store.kubeconfig !== undefined, {
     message: 'context belongs to a kubeconfig: name that too',
     path: ['context'],

@@ -53,7 +53,8 @@ export function parseConfig(text: string, subject: string): Config {
     if (twice !== undefined) throw invalid(subject, `two ${what} are named "${twice}"`);
   }
   for (const cluster of clusters) {
-    const problem = isOn(cluster, 'static-pod') ? findNodeProblem(cluster) : findPlatformProblem(cluster);
+    const problem =
+      findPlatformProblem(cluster) ?? (isOn(cluster, 'static-pod') ? findNodeProblem(cluster) : undefined);
     if (problem !== undefined) throw invalid(subject, problem);
     checkIssuer(cluster);
     if (cluster.publisher.type === 'api-server' && cluster.mirrors.length > 0)

@@ -76,7 +76,18 @@ const apiServer = z.strictObject({
     .describe('As in the discovery document (--service-account-jwks-uri); default: openid/v1/jwks below the issuer'),
 });
 
-export const publisher = z.discriminatedUnion('type', [azureBlob, s3, gcs, file, apiServer]);
+/** Where the platform itself serves the issuer's documents. */
+const platform = z.strictObject({
+  type: z.literal('platform'),
+  jwksPath: jwksPath('openid/v1/jwks'),
+  discoveryPath,
+  jwksUrl: z
+    .url({ protocol: /^https$/ })
+    .optional()
+    .describe('Where relying parties read the JWKS; default: jwksPath below the issuer'),
+});
+
+export const publisher = z.discriminatedUnion('type', [azureBlob, s3, gcs, file, apiServer, platform]);
 
 const url = z.url({ protocol: /^https?$/ }).describe('Where the public reads this mirror: its documents lie below it');
 
@@ -96,4 +107,4 @@ export const mirrors = z
 export type PublisherConfig = z.output<typeof publisher>;
 
 /** A publisher that writes documents. */
-export type WrittenPublisherConfig = Exclude<PublisherConfig, { readonly type: 'api-server' }>;
+export type WrittenPublisherConfig = Exclude<PublisherConfig, { readonly type: 'api-server' | 'platform' }>;

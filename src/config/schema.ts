@@ -4,6 +4,7 @@ import { clusterAccess } from './cluster-access-schema.ts';
 import { duration, gates, name, secretSource } from './fields.ts';
 import { keyStore } from './key-store-schema.ts';
 import { access, nodeSsh, platformSsh, podAccess } from './node-access-schema.ts';
+import { gardener, gkectl } from './managed-platform-schema.ts';
 import { openShift } from './openshift-schema.ts';
 import { titleOf } from '../rotation/workload.ts';
 import { legacyTokens } from './legacy-token-schema.ts';
@@ -106,7 +107,7 @@ const policies = z.strictObject({
 
 const cluster = z.strictObject({
   name,
-  platform: z.discriminatedUnion('type', [staticPod, openShift]),
+  platform: z.discriminatedUnion('type', [staticPod, openShift, gardener, gkectl]),
   issuer: z.url().describe('Issuer of the ServiceAccount tokens; its JWKS is public'),
   allowInsecureIssuer: z
     .boolean()
@@ -120,7 +121,7 @@ const cluster = z.strictObject({
     .describe('Who must accept the algorithm of the new key'),
   publisher,
   mirrors,
-  keyStore,
+  keyStore: keyStore.default({ type: 'platform' }).describe('Default: none, where the platform makes the key'),
   policies: policies.prefault({}),
   verification: verification.prefault({}),
 });

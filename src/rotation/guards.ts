@@ -1,8 +1,10 @@
 // What must be true before a step may start. Pure checks over observed facts, each named for what it demands.
 import { formatDuration } from './duration.ts';
+import type { KeyLayout } from './key-layout.ts';
 import type { KeyRef, Kid } from './key.ts';
 import { explainHold, fateOf, type LegacyTokenPolicies } from './legacy-tokens.ts';
 import type { ApiServerObservation, LegacyToken } from './observation.ts';
+import { findUnknownApiServer, perhapsKubeadm } from './changed-meanwhile.ts';
 
 /** A step's guards are evaluated anew each time it starts, on facts gathered then. */
 export type GuardName =
@@ -20,6 +22,7 @@ export type GuardName =
   | 'nobodySignsWithNext'
   | 'nobodyTrustsNext'
   | 'nobodyTrustsFormer'
+  | 'noUnknownApiServer'
   | 'noLegacyTokensOfFormer'
   | 'noLegacyTokensOfNext';
 
@@ -33,6 +36,12 @@ export interface GuardFacts {
   /** The node that the step is about to change; null for steps that change no node. */
   readonly node: string | null;
   readonly apiServers: readonly ApiServerObservation[];
+  /** Addresses of all API servers, as they say themselves in the EndpointSlice `default/kubernetes`; empty where it says nothing. */
+  readonly endpointAddresses: readonly string[];
+  /** The same when the rotation was planned, or taken up; empty where that was not recorded. */
+  readonly plannedAddresses: readonly string[];
+  /** Null where the platform changes its nodes by itself. */
+  readonly keyLayout: KeyLayout | null;
   /** In every place where the JWKS is published. */
   readonly publicKids: readonly Kid[];
   /** In at least one of them. Default: `publicKids`. */
@@ -66,7 +75,7 @@ export interface Violation {
 }
 
 /** Which costly facts a guard needs, so that only those are gathered. */
-export type FactSource = 'apiServers' | 'publicJwks' | 'keyStore' | 'legacyTokens';
+export type FactSource = 'apiServers' | 'endpoints' | 'publicJwks' | 'keyStore' | 'legacyTokens';
 
 type KnownFacts = GuardFacts & { readonly next: KeyRef };
 
@@ -100,10 +109,13 @@ function everyApiServer(
 const CALLED = { former: 'former', next: 'new' } as const;
 
 function everyoneTrusts(key: 'former' | 'next'): Guard {
-  const describe = (failing: string) => `the ${CALLED[key]} key is not trusted by ${failing}`;
   return {
     needs: ['apiServers'],
-    check: (facts) => everyApiServer(facts, showsKeys, (server) => trusts(server, facts[key]), describe),
+    check: (facts) => {
+      const describe = (failing: string) =>
+        `the ${CALLED[key]} key is not trusted by ${failing}${key === 'next' ? perhapsKubeadm(facts) : ''}`;
+      return everyApiServer(facts, showsKeys, (server) => trusts(server, facts[key]), describe);
+    },
   };
 }
 
@@ -177,6 +189,7 @@ const GUARDS: Readonly<Record<GuardName, Guard>> = {
         : { reason: `etcd is not healthy as seen by ${names(withoutEtcd)}`, transient: true };
     },
   },
+  noUnknownApiServer: { needs: ['apiServers', 'endpoints'], check: findUnknownApiServer },
   // Invariant 2: nobody signs with a key that another API server does not have.
   everyoneTrustsNext: everyoneTrusts('next'),
   everyoneTrustsFormer: everyoneTrusts('former'),
@@ -187,7 +200,7 @@ const GUARDS: Readonly<Record<GuardName, Guard>> = {
         facts,
         showsSigner,
         (server) => server.signingKid === facts.next.kid,
-        (failing) => `the new key is not the signer of ${failing}`,
+        (failing) => `the new key is not the signer of ${failing}${perhapsKubeadm(facts)}`,
       ),
   },
   nobodySignsWithNext: {

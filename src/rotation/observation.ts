@@ -40,6 +40,8 @@ export interface NodeLayout {
   readonly controllerManagerKeyFile: string | null;
   /** How the rotation changes this node. Absent in records of before there was a choice: `flags`. */
   readonly keyLayout?: KeyLayout;
+  /** It joined while the rotation was under way: what it had when it was seen first may hold the rotation's own keys. */
+  readonly joined?: true;
 }
 
 /** Flags that bound how long a token can live. */

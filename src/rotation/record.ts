@@ -56,6 +56,8 @@ export interface RotationRecord {
   readonly publicationGapMs?: number;
   /** As they were before the rotation changed anything. */
   readonly layouts: readonly NodeLayout[];
+  /** Addresses of all API servers when the rotation was planned, or taken up; absent where that was not recorded. */
+  readonly apiServerAddresses?: readonly string[];
   readonly milestones: Milestones;
   /** The pod whose token kubelet is to refresh; absent until it was seen with a token of the former key. */
   readonly probePod?: ProbePodRecord;

@@ -24,7 +24,7 @@ export function stagedPlan(input: PlanInput): Pick<Plan, 'probed' | 'pointOfNoRe
   const { nodes, capabilities } = input;
   const probePod = probePodSteps(input.probePod);
   const served = isServed(input);
-  const steps: readonly Step[] = [
+  const inOrder: readonly Step[] = [
     STAGE_KEY,
     ...nodes.map(backUp),
     ...probePod.staging,
@@ -42,6 +42,7 @@ export function stagedPlan(input: PlanInput): Pick<Plan, 'probed' | 'pointOfNoRe
     ...nodes.flatMap((node) => untrust(node, served)),
     RETIRE,
   ];
+  const steps = inOrder.map(knowingAllNodes);
   return {
     probed: [
       [served ? 'Trusting' : 'Publishing', 'Refreshing'],
@@ -49,6 +50,22 @@ export function stagedPlan(input: PlanInput): Pick<Plan, 'probed' | 'pointOfNoRe
     ],
     pointOfNoReturn: 'Untrusting',
     steps: capabilities.ordering === 'staged' && capabilities.nodeAgents === true ? withReleases(steps) : steps,
+  };
+}
+
+/** Of phases that need every API server. The way back needs them where the new key is forgotten: one that is not known may sign with it. */
+const NEED_ALL_NODES: readonly Phase[] = ['Trusting', 'Signing', 'Verifying', 'Pruning', 'Untrusting', 'Retiring'];
+
+function knowingAllNodes(step: Step): Step {
+  if (!NEED_ALL_NODES.includes(step.phase) || step.action.type === 'wait') return step;
+  const { undo } = step;
+  return {
+    ...step,
+    guards: [...step.guards, 'noUnknownApiServer'],
+    undo:
+      undo !== null && step.action.type === 'trust'
+        ? { ...undo, guards: [...undo.guards, 'noUnknownApiServer'] }
+        : undo,
   };
 }
 

@@ -1,7 +1,29 @@
 // What a run need not do again because a former run, which did not come to its end, has done and recorded it.
 import { comparePhases, type Phase } from './phase.ts';
 import type { Plan } from './plan.ts';
-import type { Milestones } from './record.ts';
+import type { NodeLayout } from './observation.ts';
+import type { Milestones, RotationRecord } from './record.ts';
+
+/**
+ * The record with the nodes that there are now: those that joined are changed like the others, those that are gone are let alone.
+ * @param layouts as they are seen now, one per configured node
+ */
+export function withPresentNodes(
+  record: RotationRecord,
+  layouts: readonly NodeLayout[],
+  apiServerAddresses: readonly string[],
+): RotationRecord {
+  const keyLayout = record.layouts[0]?.keyLayout;
+  const recorded = new Map(record.layouts.map((layout) => [layout.node, layout]));
+  return {
+    ...record,
+    apiServerAddresses,
+    layouts: layouts.map((seen): NodeLayout => {
+      const { keyLayout: _, ...files } = seen;
+      return recorded.get(seen.node) ?? { ...files, ...(keyLayout === undefined ? {} : { keyLayout }), joined: true };
+    }),
+  };
+}
 
 /**
  * Steps that stand as done. Only those are passed over that would now undo later work (publishing the former key that Pruning took out,

@@ -11,6 +11,7 @@ import { EncryptedFileKeyStore } from '../key-stores/encrypted-file.ts';
 import { WithFormerWrappers } from '../key-stores/former-wrappers.ts';
 import type { KeyWrapper } from '../key-stores/key-wrapper.ts';
 import { KubernetesSecretKeyStore } from '../key-stores/kubernetes-secret.ts';
+import { PlatformKeyStore } from '../key-stores/platform.ts';
 import type { KeyStore } from '../key-stores/port.ts';
 import { SuppliedKey } from '../key-stores/supplied-key.ts';
 import { TransitClient, type TransitAuth } from '../key-stores/transit-client.ts';
@@ -26,6 +27,8 @@ export async function composeKeyStore(config: LoadedConfig, cluster: ClusterConf
   const resolve: Resolve = (file) => path.resolve(path.dirname(config.file), file);
   const { keyStore, platform } = cluster;
   switch (keyStore.type) {
+    case 'platform':
+      return new PlatformKeyStore();
     case 'bring-your-own': {
       const { privateKeyFile, publicKeyFile } = keyStore;
       return new BringYourOwnKeyStore({
@@ -56,6 +59,8 @@ export async function composeKeyStore(config: LoadedConfig, cluster: ClusterConf
 /** Null where the user brings the key: its algorithm is in its file. */
 export function newKeyAlgOf({ keyStore }: { readonly keyStore: KeyStoreConfig }): KeyAlgorithm | null {
   if (keyStore.type === 'bring-your-own') return null;
+  // Google Distributed Cloud and Gardener make RSA keys.
+  if (keyStore.type === 'platform') return 'RS256';
   const algorithms = {
     'rsa-2048': 'RS256',
     'rsa-3072': 'RS256',

@@ -6,6 +6,8 @@ import type { ApiServer } from '../api-servers/port.ts';
 import { isOn, type ClusterConfig } from '../config/schema.ts';
 import type { NodeAgents } from '../nodes/port.ts';
 import type { Platform } from '../platforms/port.ts';
+import { composeGardener } from './compose-gardener.ts';
+import { composeGkectl } from './compose-gkectl.ts';
 import { composeOpenShift } from './compose-openshift.ts';
 import { composeStaticPod } from './compose-static-pod.ts';
 
@@ -30,6 +32,8 @@ export interface ComposedPlatform {
 
 export async function composePlatform({ cluster, ...others }: PlatformSurroundings): Promise<ComposedPlatform> {
   if (isOn(cluster, 'openshift')) return composeOpenShift({ cluster, ...others });
+  if (isOn(cluster, 'gardener')) return composeGardener({ cluster, ...others });
+  if (isOn(cluster, 'gkectl')) return composeGkectl({ cluster, ...others });
   if (isOn(cluster, 'static-pod')) return composeStaticPod({ cluster, ...others });
   throw new TypeError(`platform "${cluster.platform.type}" has no composition`);
 }

@@ -22,6 +22,11 @@ export async function composePublisher(
 ): Promise<Publication> {
   const { issuer, publisher: config } = cluster;
   const { ca, client } = surroundings;
+  if (config.type === 'platform') {
+    const { PlatformPublisher } = await import('../publishers/platform.ts');
+    const below = publicIssuerAt(issuer, config, ca);
+    return { publisher: new PlatformPublisher(), publicIssuer: { ...below, jwksUrl: config.jwksUrl ?? below.jwksUrl } };
+  }
   if (config.type !== 'api-server') {
     return { publisher: await composeWritten(config, surroundings), publicIssuer: publicIssuerAt(issuer, config, ca) };
   }

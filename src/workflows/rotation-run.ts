@@ -143,7 +143,7 @@ export class RotationRun {
     // Since 0.1.0: rotations that began earlier go on without it.
     if (begun.length === 0 || !patched('wait-anew-after-a-lost-proof')) return;
     for (const wait of begun) this.clock.begin(wait, now());
-    for (const each of stepsBeforeRetry(this.standing.plan, step, begun)) await this.attempt(each);
+    for (const each of stepsBeforeRetry(this.standing.plan, step, begun)) await this.perform(each);
   }
 
   /** Null where the step was done. */

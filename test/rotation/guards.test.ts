@@ -14,7 +14,31 @@ const withThird = (third: ReturnType<typeof apiServer>, change: Partial<ReturnTy
 
 type Case = readonly [guard: GuardName, situation: string, change: Partial<GuardFacts>];
 
+const ADDRESSES = ['https://node-1:6443', 'https://node-2:6443', 'https://node-3:6443'];
+const byName = apiServers().map((server) => ({ ...server, url: `https://${server.node}.example:6443` }));
+
 const HELD: readonly Case[] = [
+  ['noUnknownApiServer', 'the EndpointSlice says nothing', {}],
+  ['noUnknownApiServer', 'all are configured by their own addresses', { endpointAddresses: ADDRESSES }],
+  [
+    'noUnknownApiServer',
+    'all are those of before, configured by names',
+    { apiServers: byName, endpointAddresses: ADDRESSES, plannedAddresses: ADDRESSES },
+  ],
+  [
+    'noUnknownApiServer',
+    'one was replaced, and its successor is configured by name and ready',
+    { apiServers: byName, endpointAddresses: [...ADDRESSES.slice(1), 'https://new:6443'], plannedAddresses: ADDRESSES },
+  ],
+  [
+    'noUnknownApiServer',
+    'one joined, and is configured by now',
+    {
+      apiServers: [...apiServers(), apiServer('node-4')],
+      endpointAddresses: [...ADDRESSES, 'https://node-4:6443'],
+      plannedAddresses: ADDRESSES,
+    },
+  ],
   ['nextStaged', 'the key store holds the new key', { stagedKid: 'next-kid' }],
   ['nextIsPublic', 'the JWKS has the new key', { publicKids: ['other', 'next-kid'] }],
   ['formerIsPublic', 'the JWKS has the former key', { publicKids: ['former-kid'] }],
@@ -53,6 +77,31 @@ const HELD: readonly Case[] = [
 ];
 
 const VIOLATED: readonly (readonly [...Case, reason: string])[] = [
+  [
+    'noUnknownApiServer',
+    'one joined',
+    { endpointAddresses: [...ADDRESSES, 'https://node-4:6443'], plannedAddresses: ADDRESSES },
+    'or taken the place of others: https://node-4:6443. Name their nodes in keyturn.yaml',
+  ],
+  [
+    'noUnknownApiServer',
+    'one was replaced, and is not configured',
+    {
+      apiServers: withThird(away, {}),
+      endpointAddresses: [...ADDRESSES.slice(0, 2), 'https://node-4:6443'],
+      plannedAddresses: ADDRESSES,
+    },
+    'or taken the place of others: https://node-4:6443.',
+  ],
+  [
+    'noUnknownApiServer',
+    'one joined between Preflight and Staging',
+    {
+      endpointAddresses: [...ADDRESSES, 'https://node-4:6443'],
+      plannedAddresses: [...ADDRESSES, 'https://node-4:6443'],
+    },
+    'API servers that this rotation does not know',
+  ],
   ['nextStaged', 'the key store is empty', {}, 'does not hold the new key next-kid'],
   ['nextStaged', 'the key store holds another', { stagedKid: 'other' }, 'does not hold the new key next-kid'],
   ['nextIsPublic', 'the JWKS lacks it', {}, 'does not have the new key next-kid'],
@@ -206,4 +255,20 @@ it('gathers only the facts that are needed', () => {
     'publicJwks',
   ]);
   expect([...factsNeeded(['nextStaged', 'noLegacyTokensOfNext'])].toSorted()).toEqual(['keyStore', 'legacyTokens']);
+});
+
+describe('a node that lost what the rotation had brought it', () => {
+  it.each<[GuardName, string]>([
+    ['everyoneTrustsNext', 'the new key is not trusted by node-3'],
+    ['everyoneSignsWithNext', 'the new key is not the signer of node-3'],
+  ])('%s names kubeadm as a likely cause in the key layout flags, and what to do', (guard, what) => {
+    const servers = withThird(apiServer('node-3'), { trusted: BOTH, signingKid: 'next-kid' });
+    const [violation] = violations([guard], guardFacts({ apiServers: servers, keyLayout: 'flags' }));
+    expect(violation).toMatchObject({ transient: false, reason: expect.stringContaining(`${what}. Has kubeadm`) });
+    expect(violation?.reason).toContain('terminate this run and start again');
+    for (const keyLayout of ['in-place', null] as const) {
+      const [plain] = violations([guard], guardFacts({ apiServers: servers, keyLayout }));
+      expect(plain?.reason).toBe(what);
+    }
+  });
 });

@@ -40,15 +40,19 @@ describe('the plan', () => {
 
   it.each<[string, string]>([
     ['publish-key', 'nextStaged'],
-    ['trust/node-2', 'nextIsPublic, othersReady'],
-    ['sign/node-2', 'everyoneTrustsNext, nextIsPublic, cachesExpired, othersReady'],
-    ['switch-controller-manager/node-2', 'everyoneTrustsNext'],
-    ['verify', 'everyoneSignsWithNext, nextIsPublic'],
+    ['trust/node-2', 'nextIsPublic, othersReady, noUnknownApiServer'],
+    ['sign/node-2', 'everyoneTrustsNext, nextIsPublic, cachesExpired, othersReady, noUnknownApiServer'],
+    ['switch-controller-manager/node-2', 'everyoneTrustsNext, noUnknownApiServer'],
+    ['settle-controller-manager/node-2', 'noUnknownApiServer'],
+    ['verify', 'everyoneSignsWithNext, nextIsPublic, noUnknownApiServer'],
     ['refresh', 'everyoneSignsWithNext'],
     ['settle-legacy-tokens', 'drained, everyoneSignsWithNext'],
-    ['prune-key', 'drained, everyoneSignsWithNext, nextIsPublic, noLegacyTokensOfFormer'],
-    ['untrust/node-2', 'drained, everyoneSignsWithNext, formerIsNotPublic, noLegacyTokensOfFormer, othersReady'],
-    ['retire', 'nobodyTrustsFormer, everyoneSignsWithNext'],
+    ['prune-key', 'drained, everyoneSignsWithNext, nextIsPublic, noLegacyTokensOfFormer, noUnknownApiServer'],
+    [
+      'untrust/node-2',
+      'drained, everyoneSignsWithNext, formerIsNotPublic, noLegacyTokensOfFormer, othersReady, noUnknownApiServer',
+    ],
+    ['retire', 'nobodyTrustsFormer, everyoneSignsWithNext, noUnknownApiServer'],
   ])('guards %s by %s', (id, guards) => {
     expect(
       planOf()
@@ -61,7 +65,11 @@ describe('the plan', () => {
     ['stage-key', 'discardKey', 'nobodyTrustsNext'],
     ['back-up/node-2', 'removeBackUp', ''],
     ['publish-key', 'withdrawKey', 'nobodyTrustsNext'],
-    ['trust/node-2', 'distrust', 'nobodySignsWithNext, nextDrained, noLegacyTokensOfNext, othersReady'],
+    [
+      'trust/node-2',
+      'distrust',
+      'nobodySignsWithNext, nextDrained, noLegacyTokensOfNext, othersReady, noUnknownApiServer',
+    ],
     ['sign/node-2', 'signWithFormer', 'everyoneTrustsFormer, formerIsPublic, cachesExpired, othersReady'],
     ['switch-controller-manager/node-2', 'restoreControllerManager', 'everyoneTrustsFormer'],
     ['refresh', 'restoreLegacyTokens', 'nobodySignsWithNext'],

@@ -56,10 +56,8 @@ describe('the plan with a probe pod', () => {
 
   it('proves with the pod only while every API server signs with the new key', () => {
     for (const id of ['verify-with-pod', 'prove-pod-refresh']) {
-      expect(planWith(true).steps.find((step) => step.id === id)?.guards).toEqual([
-        'everyoneSignsWithNext',
-        'nextIsPublic',
-      ]);
+      const step = planWith(true).steps.find((each) => each.id === id);
+      expect(step?.guards).toEqual(expect.arrayContaining(['everyoneSignsWithNext', 'nextIsPublic']));
     }
   });
 });

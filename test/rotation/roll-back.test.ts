@@ -45,7 +45,11 @@ describe('the way back', () => {
     expect(steps.slice(0, 3).map(({ undoes, phase, guards }) => ({ undoes, phase, guards }))).toEqual([
       { undoes: 'prune-key', phase: 'Pruning', guards: [] },
       { undoes: null, phase: 'Pruning', guards: ['formerIsPublic'] },
-      { undoes: 'switch-controller-manager/n2', phase: 'Signing', guards: ['everyoneTrustsFormer'] },
+      {
+        undoes: 'switch-controller-manager/n2',
+        phase: 'Signing',
+        guards: ['everyoneTrustsFormer'],
+      },
     ]);
     expect(steps.find(({ id }) => id === 'undo/drain')).toEqual({
       id: 'undo/drain',

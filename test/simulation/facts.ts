@@ -42,6 +42,10 @@ function gather(world: World, node: string | null, needed: ReadonlySet<FactSourc
     next: record === null || record.next === NEXT ? NEXT_KEY : publicKeyOf(record.next),
     node,
     apiServers: needed.has('apiServers') ? nodes.map(observe) : [],
+    // Nodes that join are not simulated: the EndpointSlice says nothing.
+    endpointAddresses: [],
+    plannedAddresses: [],
+    keyLayout: 'in-place',
     publicKids: needed.has('publicJwks') ? kidsOf(jwks) : [],
     stagedKid: staged === 0 ? null : kidOf(staged),
     legacyTokens: needed.has('legacyTokens') ? secrets.observe(world.workerTime().slice(0, 10)) : [],

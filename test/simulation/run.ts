@@ -26,6 +26,8 @@ export interface RunOptions {
   readonly rollBack: (plan: Plan, started: ReadonlySet<string>) => readonly UndoStep[];
   readonly gates: readonly GateName[];
   /** What happens in the next turn. */
+  /** A step, or one that takes it back, is begun. */
+  readonly begin: (stepId: string) => void;
   readonly nextTurn: () => readonly Happening['what'][];
   readonly happen: (what: Happening['what']) => void;
   /** Of this run and of those that were killed. */
@@ -114,6 +116,7 @@ export class Run {
 
   private perform(step: Step | UndoStep): void {
     let tries = 0;
+    this.options.begin(step.id);
     for (;;) {
       this.turnBackIfAsked();
       this.show({
@@ -136,7 +139,7 @@ export class Run {
     const begun = waitsToBeginAnew(guards).filter((wait) => this.clock.end(wait) !== null);
     if (begun.length === 0) return;
     for (const wait of begun) this.clock.begin(wait, new Date(this.world.nowMs).toISOString());
-    for (const each of stepsBeforeRetry(this.plan, step, begun)) this.attempt(each);
+    for (const each of stepsBeforeRetry(this.plan, step, begun)) this.perform(each);
   }
 
   private untilNothingKeeps(step: Step | UndoStep): void {

@@ -21,6 +21,8 @@ export interface Outcome {
   readonly story: readonly string[];
   /** After which the invariants were looked at. */
   readonly events: number;
+  /** In which turn each step was begun first. */
+  readonly turns: ReadonlyMap<string, number>;
 }
 
 export interface Variation {
@@ -46,7 +48,7 @@ const LIFETIMES = { maxTokenExpirationMs: null, extendTokenExpiration: true };
 const MAX_TURNS = 3000;
 
 /** The product's own plan for this scenario. */
-function planFor(scenario: Scenario): Plan {
+export function planFor(scenario: Scenario): Plan {
   const drain = computeDrain(scenario.drain, LIFETIMES);
   if ('refused' in drain) throw new Error(drain.refused);
   return makePlan({
@@ -67,10 +69,11 @@ export function simulate(scenario: Scenario, variation: Variation = {}, withStor
   const simulation = new Simulation(scenario, variation, withStory ? story : null);
   try {
     const ending = simulation.go();
-    return { harm: null, ending, story, events: simulation.world.events };
+    return { harm: null, ending, story, events: simulation.world.events, turns: simulation.turns };
   } catch (error) {
     if (!(error instanceof Harm)) throw error;
-    return { harm: error.message, ending: null, story, events: simulation.world.events };
+    const { turns, world } = simulation;
+    return { harm: error.message, ending: null, story, events: world.events, turns };
   }
 }
 
@@ -80,6 +83,7 @@ class Simulation {
   private readonly scenario: Scenario;
   private readonly variation: Variation;
   private readonly sleepers: Sleeper[] = [];
+  readonly turns = new Map<string, number>();
   private turn = 0;
   private runs = 0;
 
@@ -112,6 +116,7 @@ class Simulation {
         plan: this.plan,
         rollBack: this.variation.rollBack ?? rollBackSteps,
         gates: this.scenario.gates,
+        begin: (id) => this.turns.set(id, this.turns.get(id) ?? this.turn),
         nextTurn: () => this.nextTurn(),
         happen: (what) => this.happen(what),
         sleepers: this.sleepers,
@@ -136,17 +141,7 @@ class Simulation {
   /** @throws Harm */
   private conclude(run: Run, ending: Ending): void {
     const { world, scenario } = this;
-    const isQuiet = scenario.happenings.every(
-      ({ what }) => what.kind === 'another rotation is started' || what.kind === 'worker',
-    );
-    if (
-      isQuiet &&
-      run.holds > 0 &&
-      !scenario.slowClient &&
-      scenario.secrets.every(({ used, policy }) => !used || policy === 'keep')
-    ) {
-      throw new Harm('it is held, though nothing is wrong');
-    }
+    if (run.holds > 0 && this.isQuiet()) throw new Harm('it is held, though nothing is wrong');
     if (ending === 'given up') {
       const hasReason = scenario.happenings.some(({ what }) => what.kind === 'meddling');
       if (!hasReason) throw new Harm('it comes to no end, though nobody else has changed anything');
@@ -157,6 +152,14 @@ class Simulation {
     world.holder = null;
     const problem = endingProblem(world, ending, scenario);
     if (problem !== null) throw new Harm(`${ending}, but ${problem}`);
+  }
+
+  /** Nothing happens that could be a reason to hold: people decide, and another rotation is started. */
+  private isQuiet(): boolean {
+    const { happenings, slowClient, secrets } = this.scenario;
+    const harmless = ['decision', 'changeDrain', 'another rotation is started', 'worker'];
+    const nobodyNeedsIt = secrets.every(({ used, policy }) => !used || policy === 'keep');
+    return !slowClient && nobodyNeedsIt && happenings.every(({ what }) => harmless.includes(what.kind));
   }
 
   private nextTurn(): readonly What[] {

@@ -17,7 +17,7 @@ const MAX_OUTPUT_BYTES = 16 * 1024 * 1024;
 /**
  * What the command printed, on either output.
  * @param timeoutMs after which it is ended
- * @throws GKECTL_FAILED with gkectl's own words, where it cannot be run, exits with another code than 0, or takes too long
+ * @throws PLATFORM_FAILED with gkectl's own words, where it cannot be run, exits with another code than 0, or takes too long
  */
 export function runGkectl(
   options: GkectlOptions,

@@ -15,7 +15,7 @@ export function commandFailed(
   const isMissing = error.code === 'ENOENT' || error.code === 'EACCES';
   const how = isMissing ? 'cannot be run' : error.killed === true ? 'took too long' : `ended with ${error.code}`;
   const words = lastWords(output);
-  return new KeyturnError('GKECTL_FAILED', `${command} (ksa-signing-key ${verb}) ${how}${words}`, {
+  return new KeyturnError('PLATFORM_FAILED', `${command} (ksa-signing-key ${verb}) ${how}${words}`, {
     subject: userClusterConfig,
     remedy: isMissing
       ? 'Give its path in platform.command, on every host where a worker runs'

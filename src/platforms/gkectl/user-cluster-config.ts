@@ -15,7 +15,7 @@ const shape = z.object({
 
 /** Why the signing key of this cluster cannot be rotated by gkectl; empty where nothing speaks against it. */
 export function findConfigProblems(file: string, text: string): readonly Problem[] {
-  const problem = (message: string): readonly Problem[] => [{ code: 'GKECTL_UNSUPPORTED', subject: file, message }];
+  const problem = (message: string): readonly Problem[] => [{ code: 'PREFLIGHT_REFUSED', subject: file, message }];
   const excess = findYamlExcess(text);
   if (excess !== undefined) return problem(`${file} ${excess}. Give the user cluster's configuration file.`);
   let content: unknown;

@@ -3,7 +3,7 @@ import { posix } from 'node:path';
 import { KeyturnError } from '../../errors.ts';
 import type { Kid } from '../../rotation/key.ts';
 import type { NodeLayout, TokenLifetimeFlags } from '../../rotation/observation.ts';
-import { parseGoDuration } from './go-duration.ts';
+import { parseGoDuration } from '../go-duration.ts';
 import { readFlags, readPaths, readSinglePath } from './manifest-flags.ts';
 import { unsupported } from './manifest.ts';
 import type { Manifest } from './manifest.ts';

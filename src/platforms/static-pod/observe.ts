@@ -8,7 +8,7 @@ import type {
   Problem,
   TokenLifetimeFlags,
 } from '../../rotation/observation.ts';
-import { collectInto, observeApiServer, observeApiServers as observeEach } from '../observe-api-servers.ts';
+import { collectInto, observeApiServer } from '../observe-api-servers.ts';
 import { findInPlaceProblems } from './choose-key-layout.ts';
 import { refuseDoubles } from './double-manifests.ts';
 import { findKeyFiles, readKeyFile } from './key-files.ts';
@@ -28,11 +28,6 @@ export async function observeControlPlane(
     tokenLifetimes: longestLifetimes(observed.flatMap(({ lifetimes }) => lifetimes ?? [])),
     problems: observed.flatMap(({ problems }) => problems),
   };
-}
-
-/** What an API server does not answer is absent from what is said of it. */
-export function observeApiServers(nodes: readonly ControlPlaneNode[]): Promise<readonly ApiServerObservation[]> {
-  return observeEach(nodes.map(({ apiServer }) => apiServer));
 }
 
 interface NodeObservation {

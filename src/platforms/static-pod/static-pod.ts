@@ -14,10 +14,11 @@ import type { Timing } from './change-manifest.ts';
 import { chooseKeyLayout } from './choose-key-layout.ts';
 import type { ComponentProbe } from './component-probe.ts';
 import type { ControlPlaneNode } from './node-manifests.ts';
+import { observeApiServers } from '../observe-api-servers.ts';
 import { flagsLayout } from './flags/steps.ts';
 import { inPlaceLayout } from './in-place/steps.ts';
 import type { KeyLayoutSteps, NodeTask } from './key-layout.ts';
-import { observeApiServers, observeControlPlane } from './observe.ts';
+import { observeControlPlane } from './observe.ts';
 import { systemClock } from '../wait-for.ts';
 import type { Clock } from '../wait-for.ts';
 
@@ -78,7 +79,7 @@ export class StaticPodPlatform implements StagedPlatform {
   }
 
   observeApiServers(): Promise<readonly ApiServerObservation[]> {
-    return observeApiServers([...this.#nodes.values()]);
+    return observeApiServers([...this.#nodes.values()].map(({ apiServer }) => apiServer));
   }
 
   async preview(layouts: readonly NodeLayout[], next: KeyRef): Promise<readonly FileDiff[]> {

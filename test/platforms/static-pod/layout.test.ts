@@ -1,6 +1,6 @@
 // Which files the manifests name, and for how long tokens may live.
 import { describe, expect, test } from 'vitest';
-import { parseGoDuration } from '../../../src/platforms/static-pod/go-duration.ts';
+import { parseGoDuration } from '../../../src/platforms/go-duration.ts';
 import {
   besideOf,
   longestLifetimes,

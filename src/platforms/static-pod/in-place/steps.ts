@@ -116,7 +116,14 @@ function publicFilesOf({ trusted, signing, controllerManager }: HostKeyFiles): r
 }
 
 /** A key that somebody else had brought before the rotation stays when it is taken back. */
-async function wasThereBefore({ node }: NodeTask, files: HostKeyFiles, path: string, kid: Kid): Promise<boolean> {
+async function wasThereBefore(
+  { node, layout }: NodeTask,
+  files: HostKeyFiles,
+  path: string,
+  kid: Kid,
+): Promise<boolean> {
+  // What was copied from another node in the middle of the rotation is the rotation's own.
+  if (layout.joined === true) return false;
   const copies = await readCopies(node, files, path);
   return copies.some((copy) => holdsKey(copy, kid, `back-up of ${node.name}:${path}`));
 }
