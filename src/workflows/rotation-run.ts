@@ -175,9 +175,9 @@ export class RotationRun {
     if (result.next !== undefined) this.standing.next = result.next;
     this.standing.learn(result);
     if (action.type === 'publishKey' || action.type === 'republishFormer')
-      this.clock.begin('relyingParties', startOfWait(result.at));
+      this.clock.begin('relyingParties', startOfWait(result.at, this.ready.publishedAt));
     if (result.publishedAt !== undefined) this.clock.begin('relyingParties', result.publishedAt);
-    if (action.type === 'verify') this.clock.begin('drain', startOfWait(result.at));
+    if (action.type === 'verify') this.clock.begin('drain', startOfWait(result.at, this.ready.verifiedAt));
     if (result.podTokenSince !== undefined) this.clock.begin('kubelet', result.podTokenSince);
     this.journal.did(step, startedAt, result);
     return null;
@@ -319,9 +319,11 @@ export class RotationRun {
 
 /**
  * The wait's timer runs by the Temporal server's clock, and so must its begin: a worker whose clock is behind would shorten every wait by as
- * much. Since 0.2.0; rotations that began earlier go on with the worker's word.
+ * much. What a former run has proven counts from then. Since 0.2.0; rotations that began earlier go on with the worker's word.
  * @param seenAt RFC 3339, by the worker's clock
+ * @param provenBefore the record of a former run that was taken up; null where there is none
  */
-function startOfWait(seenAt: string): string {
+function startOfWait(seenAt: string, provenBefore: string | null): string {
+  if (seenAt === provenBefore) return seenAt;
   return patched('waits-begin-by-the-servers-clock') ? now() : seenAt;
 }
