@@ -94,7 +94,7 @@ export function missingPermissions(
   return missingRules(client, [...neededRules(namespace, probe), ...asked], 'deploy/rbac.yaml');
 }
 
-/** As above, for these rules. @param manifest that grants them */
+/** As above, for these rules. @param manifest that grants those which name no file of their own */
 export async function missingRules(
   client: KubeClient,
   rules: readonly Rule[],
@@ -106,7 +106,7 @@ export async function missingRules(
     .map((rule) => ({
       code: 'API_SERVER_FORBIDDEN',
       subject: nameOf(rule),
-      message: `Keyturn may not ${nameOf(rule)}, which it needs ${rule.why}. Apply ${manifest}, and bind its roles to the kubeconfig's user.`,
+      message: `Keyturn may not ${nameOf(rule)}, which it needs ${rule.why}. Apply ${fileOf(rule) ?? manifest}, and bind its roles to the kubeconfig's user.`,
     }));
 }
 
@@ -125,6 +125,10 @@ function attributesOf(rule: Rule): Readonly<Record<string, unknown>> {
   if ('path' in rule) return { nonResourceAttributes: { verb: rule.verb, path: rule.path } };
   const { why: _why, file: _file, ...resourceAttributes } = rule;
   return { resourceAttributes };
+}
+
+function fileOf(rule: Rule): string | undefined {
+  return 'file' in rule ? rule.file : undefined;
 }
 
 function nameOf(rule: Rule): string {
