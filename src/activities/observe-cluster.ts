@@ -54,7 +54,7 @@ export async function observeCluster(adapters: ClusterAdapters, policies: Cluste
   const former = findFormer({ controlPlane, record });
   // What Keyturn may not read is among the missing rights.
   const legacyTokens =
-    former === null || missing.length > 0
+    former === null || missing.some((each) => each.length > 0)
       ? null
       : await attempt(() => reportOn(reads, policies, former.kid, record), null);
   const nextAlg = staged?.alg ?? adapters.newKeyAlg;

@@ -167,8 +167,9 @@ test('rolled back, second Secrets are gone and tokens that were minted anew are 
   const audit = await handle.result();
 
   expect(audit).toMatchObject({ outcome: 'rolled-back', holds: [{ step: 'settle-legacy-tokens' }] });
+  // Anew: place/app in Refreshing, second/idle, which nobody used, before Pruning.
   expect(audit.steps.find(({ id }) => id === 'undo/refresh')?.proof).toBe(
-    '1 second Secret(s) removed, 1 token(s) minted with the former key again',
+    '1 second Secret(s) removed, 2 token(s) minted with the former key again',
   );
   expect(await kidOf('place', 'app')).toBe(former);
   expect((await readSecret('place', 'app'))?.metadata.annotations).not.toHaveProperty([
