@@ -148,7 +148,7 @@ const CLUSTER_ACTIONS: Readonly<Record<Exclude<Action, { node: string } | { type
       ({ rotationId, successorOf, kid }) => rotationId !== null && successorOf === null && keyOf(kid) === nextOf(world),
     );
     if (reminted.length > 0) proveManager(world, FORMER);
-    for (const { name } of reminted) world.secrets.remint(name, FORMER);
+    for (const { name } of reminted) world.secrets.remint(name, FORMER, false);
   },
   *settleLegacyTokens(world) {
     world.secrets.move();
@@ -159,7 +159,7 @@ const CLUSTER_ACTIONS: Readonly<Record<Exclude<Action, { node: string } | { type
       .filter((token) => mayBeCleared(token, policies, useOf(world)));
     if (clearable.length > 0) proveManager(world, nextOf(world));
     for (const { name } of clearable) {
-      world.secrets.remint(name, world.leader.managerSigner);
+      world.secrets.remint(name, world.leader.managerSigner, true);
       yield;
     }
     const left = world.secrets.observe(today(world)).filter(ofFormer);

@@ -85,9 +85,12 @@ export class LegacySecrets {
     }
   }
 
-  remint(name: string, key: Keys): void {
+  /** @param byKeyturn the note of the rotation, which the way back goes by and takes off */
+  remint(name: string, key: Keys, byKeyturn: boolean): void {
     const secret = this.find(name);
-    if (secret !== undefined) secret.key = key;
+    if (secret === undefined) return;
+    secret.key = key;
+    secret.byKeyturn = byKeyturn;
   }
 
   remove(name: string): void {
