@@ -24,19 +24,18 @@ export function findYamlExcess(text: string): string | undefined {
     tokens += 1;
     if (tokens > MAX_TOKENS) return `has more than ${MAX_TOKENS} words and signs`;
     if (token.includes('\n')) onLine = 0;
-    else if (OPENING.has(token) || token.startsWith('!') || token.startsWith('&')) onLine += 1;
+    else if (nestsOnLine(token, brackets)) onLine += 1;
     if (token === '[' || token === '{') brackets += 1;
     if (token === ']' || token === '}') brackets -= 1;
-    if (brackets > MAX_DEPTH || (onLine > MAX_DEPTH && !isFlat(token, brackets))) {
-      return `is nested deeper than ${MAX_DEPTH} levels`;
-    }
+    if (brackets > MAX_DEPTH || onLine > MAX_DEPTH) return `is nested deeper than ${MAX_DEPTH} levels`;
     if (token.length > MAX_INDENTATION && /^ +$/.test(token))
       return `is indented by more than ${MAX_INDENTATION} columns`;
   }
   return undefined;
 }
 
-/** JSON on one line has many colons, none of which opens a level. */
-function isFlat(token: string, brackets: number): boolean {
-  return brackets > 0 && token !== '?' && !token.startsWith('!') && !token.startsWith('&');
+/** Within brackets, as in JSON on one line, there are many colons, none of which opens a level. */
+function nestsOnLine(token: string, brackets: number): boolean {
+  if (token === '?' || token.startsWith('!') || token.startsWith('&')) return true;
+  return brackets === 0 && OPENING.has(token);
 }
