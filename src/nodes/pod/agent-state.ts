@@ -48,10 +48,10 @@ export type PodVerdict =
 const USABLE_FOR_MS = AGENT_LIFETIME_S * 750;
 
 /**
- * Reasons for which kubelet goes on trying, in vain until somebody changes something. That a container cannot be created or run is none of
- * them: on a node that is busy, or comes up again, it can be the next time.
+ * Reasons for which kubelet goes on trying, in vain until somebody changes something. That a container cannot be configured, created or run is
+ * none of them: an agent names no ConfigMap and no Secret, so it is a node that is busy, or that comes up again ("services have not yet been read").
  */
-const HOPELESS = ['InvalidImageName', 'ErrImageNeverPull', 'CreateContainerConfigError'];
+const HOPELESS = ['InvalidImageName', 'ErrImageNeverPull'];
 
 /** @param nowMs by the worker's clock, which may differ from the cluster's by seconds */
 export function judgePod({ metadata, status }: Pod, nowMs: number): PodVerdict {
