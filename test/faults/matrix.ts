@@ -9,7 +9,7 @@ export interface Cell {
 }
 
 /** The most telling cells, in one rotation: they come first, and are what continuous integration runs. */
-const TELLING: TrialPlan = {
+export const TELLING: TrialPlan = {
   ending: 'forward',
   injections: [
     one('Staging', 'Temporal killed'),

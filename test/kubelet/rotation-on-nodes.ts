@@ -3,10 +3,11 @@ import { execFile } from 'node:child_process';
 import { readFile, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { promisify } from 'node:util';
-import { CoreV1Api, KubeConfig } from '@kubernetes/client-node';
+import { CoordinationV1Api, CoreV1Api, KubeConfig } from '@kubernetes/client-node';
 import { expect, vi } from 'vitest';
 import { parse, stringify } from 'yaml';
 import type { RotationHandle } from '../../src/cli/temporal.ts';
+import { askRotation } from '../../src/cli/ask-rotation.ts';
 import { applyManifest } from '../../src/demo/control-plane/apply-manifest.ts';
 import type { KubeletBed } from '../../src/demo/kubelet/kubelet-bed.ts';
 import { startWorkloads } from '../../src/demo/workloads.ts';
@@ -93,8 +94,29 @@ async function begin(scene: Scene): Promise<RotationHandle> {
   }
 }
 
-function coreApi(bed: KubeletBed): CoreV1Api {
+/** Waits until the rotation tells that it tries something again, for this reason. */
+export async function waitForRetry(handle: RotationHandle, reason: RegExp): Promise<void> {
+  await vi.waitFor(
+    async () => {
+      const { retrying } = await askRotation(handle);
+      expect(retrying.map((each) => each.reason).join('\n')).toMatch(reason);
+    },
+    { timeout: 3 * MINUTE_MS, interval: 500 },
+  );
+}
+
+export function coreApi(bed: KubeletBed): CoreV1Api {
   return adminConfig(bed).makeApiClient(CoreV1Api);
+}
+
+/** Node whose controller manager leads. */
+export async function leaderOf(bed: KubeletBed): Promise<string> {
+  const leases = adminConfig(bed).makeApiClient(CoordinationV1Api);
+  const lease = await vi.waitFor(
+    () => leases.readNamespacedLease({ namespace: 'kube-system', name: 'kube-controller-manager' }),
+    { timeout: MINUTE_MS, interval: 500 },
+  );
+  return (lease.spec?.holderIdentity ?? '').split('_')[0]!;
 }
 
 export async function namespacesOf(bed: KubeletBed): Promise<readonly string[]> {
