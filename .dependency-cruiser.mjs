@@ -17,6 +17,7 @@ const NAMES = [
   'gcs',
   'file',
   'api-server',
+  'platform',
   'kubernetes-secret',
   'encrypted-file',
   'bring-your-own',

@@ -4,6 +4,7 @@ import { constants } from 'node:fs';
 import { mkdir, open, readdir, rename, rm } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { errnoOf } from './node-errors.ts';
+import { syncDirectory } from '../sync-directory.ts';
 import type { WriteOptions } from './port.ts';
 
 /**
@@ -72,16 +73,6 @@ async function writeDurably(path: string, content: string, { mode, uid, gid }: W
     await handle.chmod(mode);
     if (made.uid !== uid) await handle.chown(uid, gid);
     await handle.writeFile(content);
-    await handle.sync();
-  } finally {
-    await handle.close();
-  }
-}
-
-/** Without it a power cut may undo the rename. */
-async function syncDirectory(directory: string): Promise<void> {
-  const handle = await open(directory, 'r');
-  try {
     await handle.sync();
   } finally {
     await handle.close();

@@ -5,6 +5,7 @@ import { access, chmod, chown, mkdir, open, readFile, realpath, rename, stat, un
 import path from 'node:path';
 import type { KeyturnError } from '../errors.ts';
 import { systemCodeOf, toFilePublisherError } from './file-errors.ts';
+import { syncDirectory } from '../sync-directory.ts';
 import { withFileLock } from './file-lock.ts';
 import type { IssuerDocument, JwksPublisher, Precondition, StoredDocument } from './port.ts';
 import { assertSize, decodeUtf8 } from './stored-content.ts';
@@ -122,15 +123,6 @@ async function keepOwner(file: string, successor: string): Promise<void> {
   // Only root may give a file away: elsewhere the writer owns what it writes.
   await chown(successor, former.uid, former.gid).catch(() => undefined);
   await chmod(successor, former.mode & 0o777);
-}
-
-async function syncDirectory(directory: string): Promise<void> {
-  const handle = await open(directory, 'r');
-  try {
-    await handle.sync();
-  } finally {
-    await handle.close();
-  }
 }
 
 function changed(file: string, reason: string): KeyturnError {
