@@ -73,25 +73,29 @@ export class AzureBlobPublisher implements JwksPublisher {
   /** As `read`, and JWKS_CHANGED. Sets content type `application/json` and the cache control; keeps the blob's metadata. */
   async write(document: IssuerDocument, body: string, precondition: Precondition): Promise<void> {
     const blob = await this.#blob(document);
-    try {
+    await this.#told(document, async () => {
       const metadata = precondition === 'absent' ? {} : await readMetadata(blob, precondition.etag);
       await this.#upload(blob, body, precondition, metadata);
-    } catch (error) {
-      throw toPublisherError(error, this.#url(document));
-    }
+    });
   }
 
   async assertWritable(): Promise<void> {
     const present = await this.read('jwks');
     if (present === undefined) return;
     const blob = await this.#blob('jwks');
-    await expectRefusal(async () => {
-      try {
-        await this.#upload(blob, present.body, { etag: '"1"' }, {});
-      } catch (error) {
-        throw toPublisherError(error, this.#url('jwks'));
-      }
-    }, this.#url('jwks'));
+    await expectRefusal(
+      () => this.#told('jwks', () => this.#upload(blob, present.body, { etag: '"1"' }, {})),
+      this.#url('jwks'),
+    );
+  }
+
+  /** What the store answers, in a publisher's words. */
+  async #told(document: IssuerDocument, request: () => Promise<void>): Promise<void> {
+    try {
+      await request();
+    } catch (error) {
+      throw toPublisherError(error, this.#url(document));
+    }
   }
 
   async #upload(

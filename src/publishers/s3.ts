@@ -73,24 +73,28 @@ export class S3Publisher implements JwksPublisher {
    * the bucket's policy. Keeps the object's metadata.
    */
   async write(document: IssuerDocument, body: string, precondition: Precondition): Promise<void> {
-    try {
+    await this.#told(document, async () => {
       const metadata = precondition === 'absent' ? {} : await this.#readMetadata(document, precondition.etag);
       await this.#put(document, body, precondition, metadata);
-    } catch (error) {
-      throw toS3PublisherError(error, this.#subject(document));
-    }
+    });
   }
 
   async assertWritable(): Promise<void> {
     const present = await this.read('jwks');
     if (present === undefined) return;
-    await expectRefusal(async () => {
-      try {
-        await this.#put('jwks', present.body, { etag: '"1"' }, {});
-      } catch (error) {
-        throw toS3PublisherError(error, this.#subject('jwks'));
-      }
-    }, this.#subject('jwks'));
+    await expectRefusal(
+      () => this.#told('jwks', () => this.#put('jwks', present.body, { etag: '"1"' }, {})),
+      this.#subject('jwks'),
+    );
+  }
+
+  /** What the store answers, in a publisher's words. */
+  async #told(document: IssuerDocument, request: () => Promise<void>): Promise<void> {
+    try {
+      await request();
+    } catch (error) {
+      throw toS3PublisherError(error, this.#subject(document));
+    }
   }
 
   async #put(

@@ -44,6 +44,19 @@ export async function openNodesScene(verification: (bed: KubeletBed) => Fields):
   return { ...scene, bed, overSsh: 'over-ssh' };
 }
 
+/** A pod that is verified with, on node-2. */
+export function withProbePod(bed: KubeletBed): Fields {
+  return {
+    // Kubernetes grants no shorter lifetime.
+    pod: {
+      image: bed.shellImage,
+      tokenExpiration: '10m',
+      nodeSelector: { 'kubernetes.io/hostname': 'node-2' },
+      tolerations: [{ operator: 'Exists' }],
+    },
+  };
+}
+
 async function configureBothWays(file: string, bed: KubeletBed, verification: Fields): Promise<void> {
   const config = parse(await readFile(file, 'utf8')) as { clusters: { platform: Fields; policies: Fields }[] };
   const [first] = config.clusters;

@@ -17,6 +17,7 @@ import {
   openNodesScene,
   rotateWhile,
   waitForRetry,
+  withProbePod,
   type NodesScene,
 } from './rotation-on-nodes.ts';
 
@@ -29,15 +30,7 @@ describeOnKubelet('a rotation of real nodes', () => {
   let namespaces: readonly string[];
 
   beforeAll(async () => {
-    scene = await openNodesScene((bed) => ({
-      // Kubernetes grants no shorter lifetime.
-      pod: {
-        image: bed.shellImage,
-        tokenExpiration: '10m',
-        nodeSelector: { 'kubernetes.io/hostname': 'node-2' },
-        tolerations: [{ operator: 'Exists' }],
-      },
-    }));
+    scene = await openNodesScene(withProbePod);
     namespaces = await namespacesOf(scene.bed);
     worker = await scene.startWorker();
     // What an editor keeps while a file is open. kubelet does not read it, and it is nobody's to remove.

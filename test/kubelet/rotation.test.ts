@@ -5,7 +5,14 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { rollBackUpdate } from '../../src/workflows/messages.ts';
 import { describeOnKubelet } from '../fixtures/kubelet-bed.ts';
 import { readPublicJwks, rotate, snapshotNodes, stepRuns, waitForStatus } from '../integration/rotation-scene.ts';
-import { expectNothingLeft, namespacesOf, openNodesScene, rotateWhile, type NodesScene } from './rotation-on-nodes.ts';
+import {
+  expectNothingLeft,
+  namespacesOf,
+  openNodesScene,
+  rotateWhile,
+  withProbePod,
+  type NodesScene,
+} from './rotation-on-nodes.ts';
 
 const MINUTE_MS = 60_000;
 const because = (reason: string) => ({ args: [{ reason, by: 'test' }] as [{ reason: string; by: string }] });
@@ -15,15 +22,7 @@ describeOnKubelet('a rotation of real nodes', () => {
   let namespaces: readonly string[];
 
   beforeAll(async () => {
-    scene = await openNodesScene((bed) => ({
-      // Kubernetes grants no shorter lifetime.
-      pod: {
-        image: bed.shellImage,
-        tokenExpiration: '10m',
-        nodeSelector: { 'kubernetes.io/hostname': 'node-2' },
-        tolerations: [{ operator: 'Exists' }],
-      },
-    }));
+    scene = await openNodesScene(withProbePod);
     namespaces = await namespacesOf(scene.bed);
     await scene.startWorker();
     // What an editor keeps while a file is open. kubelet does not read it, and it is nobody's to remove.
