@@ -1,6 +1,7 @@
 // Calls the Kubernetes API of one server with a kubeconfig's credentials, and turns refusals into clear errors.
 import type { KubeConfig } from '@kubernetes/client-node';
 import { parseAnswer } from './answer-json.ts';
+import type { KeyturnError } from '../errors.ts';
 import { isRepeatable, methodOf } from './api-call.ts';
 import type { ApiCall } from './api-call.ts';
 import { sendHttps } from './https-request.ts';
@@ -88,7 +89,12 @@ export class KubeClient {
     const answer = await this.send(call);
     const succeeded = answer.status >= 200 && answer.status <= 299;
     if (succeeded || expected.includes(answer.status)) return answer;
-    throw refusal(this.url, call, answer, await this.#isStarting(answer));
+    throw await this.refusalOf(call, answer);
+  }
+
+  /** Why this server refused a call, for a status that nobody expects. @returns what `call` throws */
+  async refusalOf(call: ApiCall, answer: HttpsAnswer): Promise<KeyturnError> {
+    return refusal(this.url, call, answer, await this.#isStarting(answer));
   }
 
   /** For some tenths of a second after its start an API server knows no roles yet and answers 403 to everyone, also for `/readyz` (measured). */

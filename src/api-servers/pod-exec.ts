@@ -4,8 +4,8 @@ import { WebSocket, type RawData } from 'ws';
 import { z } from 'zod';
 import { KeyturnError } from '../errors.ts';
 import type { ApiCall } from './api-call.ts';
+import { KubeClient } from './kube-client.ts';
 import { presentCredentials } from './kube-credentials.ts';
-import { refusal } from './refusal.ts';
 
 export interface PodCommand {
   readonly namespace: string;
@@ -55,7 +55,7 @@ const statusSchema = z.object({
 export async function execInPod(kubeConfig: KubeConfig, run: PodCommand): Promise<CommandResult> {
   const { namespace, pod, container, command } = run;
   const { tls, headers } = await presentCredentials(kubeConfig);
-  const server = kubeConfig.getCurrentCluster()?.server.replace(/\/+$/, '') ?? '';
+  const client = new KubeClient(kubeConfig);
   const path = `/api/v1/namespaces/${namespace}/pods/${pod}/exec`;
   const granted = run.grantedBy === undefined ? {} : { grantedBy: run.grantedBy };
   const call: ApiCall = { verb: 'create', path, resource: 'pods/exec', object: `${namespace}/${pod}`, ...granted };
@@ -66,7 +66,7 @@ export async function execInPod(kubeConfig: KubeConfig, run: PodCommand): Promis
     ['container', container],
     ...command.map((word): [string, string] => ['command', word]),
   ]);
-  const url = `${server.replace(/^https/, 'wss')}${path}?${query.toString()}`;
+  const url = `${client.url.replace(/^https/, 'wss')}${path}?${query.toString()}`;
   const options = {
     ...tls,
     headers,
@@ -76,18 +76,18 @@ export async function execInPod(kubeConfig: KubeConfig, run: PodCommand): Promis
   };
   const socket = new WebSocket(url, PROTOCOLS, options);
   try {
-    return await converse(socket, server, call, run);
+    return await converse(socket, client, call, run);
   } finally {
     socket.on('error', () => undefined);
     socket.terminate();
   }
 }
 
-function converse(socket: WebSocket, server: string, call: ApiCall, run: PodCommand): Promise<CommandResult> {
+function converse(socket: WebSocket, client: KubeClient, call: ApiCall, run: PodCommand): Promise<CommandResult> {
   return new Promise((resolve, reject) => {
     const output: Record<1 | 2, Buffer[]> = { [CHANNEL.stdout]: [], [CHANNEL.stderr]: [] };
     let bytes = 0;
-    const fail = (reason: string) => reject(interrupted(server, call, reason, bytes > 0));
+    const fail = (reason: string) => reject(interrupted(client.url, call, reason, bytes > 0));
     const timer = setTimeout(() => fail(`the command did not end within ${run.timeoutMs} ms`), run.timeoutMs);
     socket.on('open', () => {
       if (run.stdin !== undefined) void sendInput(socket, run.stdin);
@@ -103,7 +103,9 @@ function converse(socket: WebSocket, server: string, call: ApiCall, run: PodComm
       incoming.on('error', (error) => fail(error.name));
       incoming.on('end', () => {
         const body = Buffer.concat(chunks).toString('utf8');
-        reject(refusal(server, call, { status: incoming.statusCode ?? 0, headers: incoming.headers, body }, false));
+        client
+          .refusalOf(call, { status: incoming.statusCode ?? 0, headers: incoming.headers, body })
+          .then(reject, reject);
       });
     });
     socket.on('message', (data: RawData) => {

@@ -26,12 +26,14 @@ interface Behaviour {
   readonly serve?: (socket: WebSocket, request: IncomingMessage) => void;
   /** In place of the handshake. */
   readonly refuse?: (socket: Socket) => void;
+  /** HTTP status of `/readyz`. Default 200. */
+  readonly readyz?: number;
 }
 
 /** Runs `cat /token` at a server that behaves so. */
-async function exec({ serve, refuse }: Behaviour, timeoutMs = 5000) {
+async function exec({ serve, refuse, readyz = 200 }: Behaviour, timeoutMs = 5000) {
   const { certificatePem, privateKeyPem } = await authority.issue({ commonName: 'server', serverNames: ['127.0.0.1'] });
-  const answer = (_: IncomingMessage, response: ServerResponse) => response.writeHead(404).end();
+  const answer = (_: IncomingMessage, response: ServerResponse) => response.writeHead(readyz).end();
   const server = https.createServer({ cert: certificatePem, key: privateKeyPem }, answer).listen(0, '127.0.0.1');
   servers.push(server);
   server.on('secureConnection', (socket: Socket) => sockets.add(socket));
@@ -139,6 +141,15 @@ describe('a command in a pod', () => {
       code,
       retryable,
       details: { status, said: 'in its own words' },
+    });
+  });
+
+  test('that is answered with HTTP 403 by an API server that is still starting may be asked for again', async () => {
+    const refuse = (socket: Socket) => socket.end('HTTP/1.1 403 No\r\ncontent-length: 0\r\nconnection: close\r\n\r\n');
+    await expect(exec({ refuse, readyz: 403 })).rejects.toMatchObject({
+      code: 'API_SERVER_UNREACHABLE',
+      retryable: true,
+      message: expect.stringContaining('is not ready and refuses to create pods/exec'),
     });
   });
 });

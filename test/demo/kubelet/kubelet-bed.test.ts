@@ -57,10 +57,17 @@ describeOnKubelet('a kubelet bed', () => {
   }
 
   it('runs three nodes whose control planes are static pods of real kubelets', async () => {
-    const { items } = await core().listPodForAllNamespaces();
-    const pods = items.map(({ metadata }) => metadata!.name!).toSorted();
     const components = ['etcd', 'kube-apiserver', 'kube-controller-manager', 'kube-scheduler'];
-    expect(pods).toEqual(components.flatMap((name) => [1, 2, 3].map((number) => `${name}-node-${number}`)).toSorted());
+    const names = components.flatMap((name) => [1, 2, 3].map((number) => `${name}-node-${number}`)).toSorted();
+    // The containers run; kubelet tells the API servers of its static pods within some seconds.
+    const items = await vi.waitFor(
+      async () => {
+        const pods = (await core().listPodForAllNamespaces()).items;
+        expect(pods.map(({ metadata }) => metadata!.name!).toSorted()).toEqual(names);
+        return pods;
+      },
+      { timeout: minuteMs, interval: 500 },
+    );
     expect(items.every(({ metadata }) => metadata!.annotations!['kubernetes.io/config.mirror'])).toBe(true);
     const nodes = await core().listNode();
     expect(nodes.items.map(({ status }) => status!.nodeInfo!.kubeletVersion)).toEqual([
