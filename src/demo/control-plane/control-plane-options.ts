@@ -16,6 +16,8 @@ export interface ControlPlaneOptions {
   readonly components: ControlPlaneComponents;
   /** Default 3. */
   readonly nodes?: number;
+  /** Default 1. */
+  readonly etcdMembers?: number;
   /** `--service-account-issuer`, an https URL. Default `https://kubernetes.default.svc.cluster.local`, kubeadm's. */
   readonly issuer?: string;
   /** Kind of the first signing key. Default `rsa-2048`, kubeadm's. */
