@@ -19,13 +19,20 @@ const main = path.join(import.meta.dirname, '../../src/cli/main.ts');
 
 type Fields = Readonly<Record<string, unknown>>;
 
+/** The same cluster under four names, by how its nodes are reached and how keys change: in place is what is chosen by itself, since kubeadm made it. */
+const WAYS = {
+  demo: { access: 'pod', keyLayout: 'flags' },
+  'pods-in-place': { access: 'pod' },
+  'over-ssh': { access: 'ssh' },
+  'ssh-flags': { access: 'ssh', keyLayout: 'flags' },
+} as const;
+export type Way = keyof typeof WAYS;
+
 export interface NodesScene extends Scene {
   readonly bed: KubeletBed;
-  /** The same cluster under another name, reached over ssh, and with keys that change in place. */
-  readonly overSsh: string;
 }
 
-/** @param verification of the cluster that is reached through agent pods */
+/** @param verification of the cluster `demo` */
 export async function openNodesScene(verification: (bed: KubeletBed) => Fields): Promise<NodesScene> {
   const scene = await openScene({
     kubelet: { apiServerGracePeriodSeconds: 2 },
@@ -40,8 +47,8 @@ export async function openNodesScene(verification: (bed: KubeletBed) => Fields):
     bed.adminKubeconfigPath,
     path.join(import.meta.dirname, '../../deploy/rbac-verification-pod.yaml'),
   );
-  await configureBothWays(scene.configFile, bed, verification(bed));
-  return { ...scene, bed, overSsh: 'over-ssh' };
+  await configureWays(scene.configFile, bed, verification(bed));
+  return { ...scene, bed };
 }
 
 /** A pod that is verified with, on node-2. */
@@ -57,25 +64,28 @@ export function withProbePod(bed: KubeletBed): Fields {
   };
 }
 
-async function configureBothWays(file: string, bed: KubeletBed, verification: Fields): Promise<void> {
+async function configureWays(file: string, bed: KubeletBed, verification: Fields): Promise<void> {
   const config = parse(await readFile(file, 'utf8')) as { clusters: { platform: Fields; policies: Fields }[] };
-  const [first] = config.clusters;
-  const cluster = { ...first!, platform: { ...first!.platform, keyLayout: 'flags' } };
-  const { pod: _, ...platform } = first!.platform as { readonly pod: unknown };
-  const overSsh = {
-    ...cluster,
-    name: 'over-ssh',
-    platform: { ...platform, access: 'ssh', keyLayout: 'in-place', ssh: { configFile: bed.ssh.configFile } },
-    // Long enough for a restart, and short enough to wait for one that does not come.
-    policies: { ...cluster.policies, readyTimeout: '75s' },
-  };
-  await writeFile(file, stringify({ ...config, clusters: [{ ...cluster, verification }, overSsh] }));
+  const { pod, ...platform } = config.clusters[0]!.platform as Fields & { readonly pod: unknown };
+  const clusters = Object.entries(WAYS).map(([name, way]) => ({
+    ...config.clusters[0],
+    name,
+    platform: {
+      ...platform,
+      ...(way.access === 'pod' ? { pod } : { ssh: { configFile: bed.ssh.configFile } }),
+      ...way,
+    },
+    // Over ssh nothing has to start on the node first: long enough for a restart, and short enough to wait for one that does not come.
+    policies: { ...config.clusters[0]!.policies, ...(way.access === 'ssh' ? { readyTimeout: '75s' } : {}) },
+    ...(name === 'demo' ? { verification } : {}),
+  }));
+  await writeFile(file, stringify({ ...config, clusters }));
 }
 
 /** Starts a rotation, does to it what `disturb` does, and gives its audit record. The demo's own clients try tokens all the while. */
 export async function rotateWhile(
   scene: NodesScene,
-  cluster: string,
+  cluster: Way,
   disturb: (handle: RotationHandle) => Promise<void>,
 ): Promise<AuditRecord> {
   const workloads = await startWorkloads(scene, { cacheMs: 2000, intervalMs: 250, reloadAfterMs: 2000 });
@@ -161,6 +171,19 @@ async function doctor(scene: Scene): Promise<readonly { level: string; what: str
     (error: unknown) => error as { stdout: string },
   );
   return JSON.parse(stdout) as readonly { level: string; what: string; found: string }[];
+}
+
+/** Start to end less declared waits, over what the components took to restart. */
+export function tellFigures(how: string, { startedAt, endedAt, steps, waits, probes }: AuditRecord): void {
+  const between = (from: string, until: string): number => Date.parse(until) - Date.parse(from);
+  const activeMs = between(startedAt, endedAt) - waits.reduce((sum, { from, until }) => sum + between(from, until), 0);
+  const restarts = steps.flatMap(({ restartMs = 0 }) => (restartMs > 0 ? [restartMs] : []));
+  const restartMs = restarts.reduce((sum, ms) => sum + ms, 0);
+  const seconds = (ms: number): string => (ms / 1000).toFixed(1);
+  process.stdout.write(
+    `Rotation ${how}: ${probes?.checks ?? 0} token checks, ${probes?.rejected ?? 0} rejected; active ${seconds(activeMs)} s ` +
+      `over ${restarts.length} restarts of ${seconds(restartMs)} s in all: ${(activeMs / restartMs).toFixed(2)}\n`,
+  );
 }
 
 function adminConfig(bed: KubeletBed): KubeConfig {

@@ -4,7 +4,6 @@ import { copyFile, readFile, rm, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { afterAll, beforeAll, expect, test, vi } from 'vitest';
 import type { GuardedProcess } from '../../src/demo/guarded-process.ts';
-import type { AuditRecord } from '../../src/rotation/audit.ts';
 import { retryUpdate } from '../../src/workflows/messages.ts';
 import { describeOnKubelet } from '../fixtures/kubelet-bed.ts';
 import { expectCleanEnd } from '../integration/clean-end.ts';
@@ -16,6 +15,7 @@ import {
   namespacesOf,
   openNodesScene,
   rotateWhile,
+  tellFigures,
   waitForRetry,
   withProbePod,
   type NodesScene,
@@ -57,7 +57,7 @@ describeOnKubelet('a rotation of real nodes', () => {
       const before = await snapshotNodes(scene);
       const leaders = [await leaderOf(bed)];
 
-      const audit = await rotateWhile(scene, scene.cluster, async (handle) => {
+      const audit = await rotateWhile(scene, 'demo', async (handle) => {
         // A node reboots while its API server is on its way to the new key.
         const first = await readManifest('node-1');
         await waitForStatus(handle, stepRuns('trust/node-1'));
@@ -109,7 +109,7 @@ describeOnKubelet('a rotation of real nodes', () => {
       leaders.push(await leaderOf(bed));
       expect(new Set(leaders).size).toBeGreaterThan(1);
       await expectNothingLeft(scene, namespaces);
-      tell('through agent pods, with faults', audit);
+      tellFigures('through agent pods, with faults', audit);
     },
   );
 
@@ -117,9 +117,9 @@ describeOnKubelet('a rotation of real nodes', () => {
     'over ssh works on what the former left; a kubelet that does not act has its manifest back, and the rotation asks',
     { timeout: 20 * MINUTE_MS },
     async () => {
-      const { bed, overSsh } = scene;
+      const { bed } = scene;
       const before = await snapshotNodes(scene);
-      const audit = await rotateWhile(scene, overSsh, async (handle) => {
+      const audit = await rotateWhile(scene, 'over-ssh', async (handle) => {
         await waitForStatus(handle, stepRuns('trust/node-2'));
         const manifest = await readManifest('node-3');
         await bed.stopKubelet('node-3');
@@ -132,7 +132,7 @@ describeOnKubelet('a rotation of real nodes', () => {
       });
       await expectCleanEnd(scene, audit, before);
       await expectNothingLeft(scene, namespaces);
-      tell('over ssh', audit);
+      tellFigures('over ssh, in place', audit);
     },
   );
 
@@ -144,14 +144,3 @@ describeOnKubelet('a rotation of real nodes', () => {
     await core.createNamespacedPodEviction({ namespace: 'keyturn-agents', name, body });
   }
 });
-
-function tell(how: string, { steps, probes }: AuditRecord): void {
-  const seconds = (ms: number): string => (ms / 1000).toFixed(1);
-  const restarted = steps.filter(({ restartMs = 0 }) => restartMs > 0);
-  const restartMs = restarted.reduce((sum, step) => sum + (step.restartMs ?? 0), 0);
-  const tookMs = steps.reduce((sum, { startedAt, endedAt }) => sum + Date.parse(endedAt) - Date.parse(startedAt), 0);
-  process.stdout.write(
-    `Rotation ${how}: ${probes?.checks ?? 0} token checks, ${probes?.rejected ?? 0} rejected; ` +
-      `steps ${seconds(tookMs)} s over ${restarted.length} restarts of ${seconds(restartMs)} s: ${(tookMs / restartMs).toFixed(2)}\n`,
-  );
-}

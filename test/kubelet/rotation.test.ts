@@ -40,7 +40,7 @@ describeOnKubelet('a rotation of real nodes', () => {
     async () => {
       const before = await snapshotNodes(scene);
       const jwksBefore = await readPublicJwks(scene);
-      const audit = await rotateWhile(scene, scene.cluster, async (handle) => {
+      const audit = await rotateWhile(scene, 'demo', async (handle) => {
         await waitForStatus(handle, stepRuns('trust/node-1'));
         await handle.executeUpdate(rollBackUpdate, because('changed our mind'));
       });
