@@ -1,16 +1,17 @@
 // Real kubeadm in the middle of a rotation whose keys change in place: manifests written anew and a node that joins leave every token valid. Then the
 // next rotation, over ssh and with flags.
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { pauseUpdate, resumeUpdate, retryUpdate } from '../../src/workflows/messages.ts';
-import type { RotationHandle } from '../../src/cli/temporal.ts';
+import { retryUpdate } from '../../src/workflows/messages.ts';
 import { describeOnKubelet } from '../fixtures/kubelet-bed.ts';
 import { expectCleanEnd } from '../integration/clean-end.ts';
 import { snapshotNodes, stepRuns, waitForStatus } from '../integration/rotation-scene.ts';
 import { EveryToken } from './every-token.ts';
 import {
+  betweenSteps,
   expectNothingLeft,
   namespacesOf,
   openNodesScene,
+  regenerateByKubeadm,
   rotateWhile,
   tellFigures,
   type NodesScene,
@@ -30,21 +31,6 @@ describeOnKubelet('kubeadm in the middle of a rotation in place', () => {
   });
   afterAll(() => scene?.close());
 
-  /** Between two steps, so that no API server but the regenerated one is away. */
-  async function betweenSteps(handle: RotationHandle, step: string, disturb: () => Promise<void>): Promise<void> {
-    await waitForStatus(handle, stepRuns(step), 5 * MINUTE_MS);
-    await handle.executeUpdate(pauseUpdate, because('kubeadm is at work'));
-    await waitForStatus(handle, ({ state }) => state === 'paused', 5 * MINUTE_MS);
-    await disturb();
-    await handle.executeUpdate(resumeUpdate, because('kubeadm has ended'));
-  }
-
-  /** What an upgrade does, on one node. */
-  async function regenerate(node: string): Promise<void> {
-    await scene.bed.regenerateControlPlane(node);
-    expect(await scene.bed.regenerateSigningKey(node)).toContain('existing');
-  }
-
   test(
     'init phase control-plane in Trusting, Signing, Draining and after the end, and a join, take nothing away',
     { timeout: 25 * MINUTE_MS },
@@ -60,10 +46,10 @@ describeOnKubelet('kubeadm in the middle of a rotation in place', () => {
       const [former] = await signers();
 
       const audit = await rotateWhile(scene, 'pods-in-place', async (handle) => {
-        await betweenSteps(handle, 'trust/node-2', () => regenerate('node-1'));
+        await betweenSteps(handle, 'trust/node-2', () => regenerateByKubeadm(bed, 'node-1'));
 
         await betweenSteps(handle, 'sign/node-2', async () => {
-          await regenerate('node-1');
+          await regenerateByKubeadm(bed, 'node-1');
           // With the keys of a node that signs with the former one still.
           const joined = await bed.joinNode('node-3');
           const kids = await signers();
@@ -78,7 +64,7 @@ describeOnKubelet('kubeadm in the middle of a rotation in place', () => {
         await handle.executeUpdate(retryUpdate, because('the node that joined is gone'));
 
         await waitForStatus(handle, stepRuns('drain'), 10 * MINUTE_MS);
-        await regenerate('node-3');
+        await regenerateByKubeadm(bed, 'node-3');
         await signers();
       });
       expect(audit).toMatchObject({ outcome: 'completed', probes: { rejected: 0 } });
@@ -89,7 +75,7 @@ describeOnKubelet('kubeadm in the middle of a rotation in place', () => {
       tellFigures('through agent pods, in place', audit);
 
       const after = await snapshotNodes(scene);
-      for (const { name } of bed.nodes) await regenerate(name);
+      for (const { name } of bed.nodes) await regenerateByKubeadm(bed, name);
       expect(await snapshotNodes(scene)).toEqual(after);
       expect(new Set(await signers()).size).toBe(1);
     },

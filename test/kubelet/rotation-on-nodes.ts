@@ -12,7 +12,8 @@ import { applyManifest } from '../../src/demo/control-plane/apply-manifest.ts';
 import type { KubeletBed } from '../../src/demo/kubelet/kubelet-bed.ts';
 import { startWorkloads } from '../../src/demo/workloads.ts';
 import type { AuditRecord } from '../../src/rotation/audit.ts';
-import { openScene, rotate, waitForStatus, type Scene } from '../integration/rotation-scene.ts';
+import { pauseUpdate, resumeUpdate } from '../../src/workflows/messages.ts';
+import { openScene, rotate, stepRuns, waitForStatus, type Scene } from '../integration/rotation-scene.ts';
 
 const MINUTE_MS = 60_000;
 const main = path.join(import.meta.dirname, '../../src/cli/main.ts');
@@ -109,12 +110,34 @@ async function begin(scene: Scene): Promise<RotationHandle> {
       () => undefined,
       (error: unknown) => error as { readonly cause?: { readonly message?: string } },
     );
-    const begun = waitForStatus(handle, ({ phase }) => phase !== 'Preflight').then(() => 'begun' as const);
+    const begun = waitForStatus(handle, ({ phase }) => phase !== 'Preflight', 5 * MINUTE_MS).then(
+      () => 'begun' as const,
+    );
     begun.catch(() => undefined);
     const first = await Promise.race([begun, refusal]);
     if (first === 'begun' || attempt === 5 || !/cannot be reached|is not ready/.test(first?.cause?.message ?? ''))
       return handle;
   }
+}
+
+/** Disturbs a rotation while it pauses behind a step, so that no API server but the disturbed one is away. */
+export async function betweenSteps(
+  handle: RotationHandle,
+  step: string,
+  disturb: () => Promise<unknown>,
+): Promise<void> {
+  const because = (reason: string) => ({ args: [{ reason, by: 'test' }] as [{ reason: string; by: string }] });
+  await waitForStatus(handle, stepRuns(step), 5 * MINUTE_MS);
+  await handle.executeUpdate(pauseUpdate, because('somebody else is at work'));
+  await waitForStatus(handle, ({ state }) => state === 'paused', 5 * MINUTE_MS);
+  await disturb();
+  await handle.executeUpdate(resumeUpdate, because('it is done'));
+}
+
+/** What an upgrade does on one node. */
+export async function regenerateByKubeadm(bed: KubeletBed, node: string): Promise<void> {
+  await bed.regenerateControlPlane(node);
+  expect(await bed.regenerateSigningKey(node)).toContain('existing');
 }
 
 /** Waits until the rotation tells that it tries something again, for this reason. */
