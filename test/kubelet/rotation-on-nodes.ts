@@ -176,7 +176,7 @@ export async function expectNothingLeft(scene: NodesScene, namespaces: readonly 
   const podsIn = async (namespace: string) => (await core.listNamespacedPod({ namespace })).items;
   await vi.waitFor(
     async () => expect([...(await podsIn('keyturn-agents')), ...(await podsIn('keyturn-verify'))]).toEqual([]),
-    { timeout: MINUTE_MS, interval: 500 },
+    { timeout: 3 * MINUTE_MS, interval: 500 },
   );
   const { items } = await core.listNamespacedServiceAccount({ namespace: 'keyturn-verify' });
   expect(items.map(({ metadata }) => metadata!.name)).toEqual(['default']);
