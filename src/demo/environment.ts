@@ -35,6 +35,8 @@ export interface EnvironmentOptions extends KeyturnConfigOptions {
   /** Of the embedded control plane. Default 1. */
   readonly etcdMembers?: number;
   readonly signingKey?: KeyType;
+  /** Another issuer than the object store, whose documents are then the business of whoever names it; see `ControlPlaneOptions`. */
+  readonly issuer?: string;
   readonly apiServerFlags?: ControlPlaneOptions['apiServerFlags'];
   /** Puts something before the object store: everybody uses the address of what this gives. Default: nothing. */
   readonly blobStoreFront?: (blobStore: BlobStore) => Promise<BlobStore>;
@@ -161,8 +163,8 @@ async function startRealNodes(options: EnvironmentOptions, issuer: string): Prom
 }
 
 /** What both kinds of control plane are told. */
-function controlPlaneOptions(options: EnvironmentOptions, issuer: string) {
-  const { directory, nodes, signingKey, apiServerFlags, onProgress } = options;
+function controlPlaneOptions(options: EnvironmentOptions, objectStore: string) {
+  const { directory, issuer = objectStore, nodes, signingKey, apiServerFlags, onProgress } = options;
   return {
     directory: path.join(directory, 'control-plane'),
     issuer,

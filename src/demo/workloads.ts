@@ -21,6 +21,8 @@ export interface WorkloadOptions {
   readonly cacheMs: number;
   readonly intervalMs: number;
   readonly reloadAfterMs: number;
+  /** Where the relying party reads the JWKS. Default: in the object store. */
+  readonly publicJwks?: { readonly url: string; readonly ca?: string };
 }
 
 /** Made by deploy/rbac.yaml: there from the start, and without rights. */
@@ -28,9 +30,13 @@ const PROBE = { namespace: 'keyturn', name: 'keyturn-probe' } as const;
 
 export async function startWorkloads(
   { controlPlane, blobStore }: { readonly controlPlane: ControlPlane; readonly blobStore: BlobStore },
-  { cacheMs, intervalMs, reloadAfterMs }: WorkloadOptions,
+  { cacheMs, intervalMs, reloadAfterMs, publicJwks }: WorkloadOptions,
 ): Promise<Workloads> {
   const client = new KubeClient(await loadKubeConfig(controlPlane.adminKubeconfigPath));
+  const { url, ca } = publicJwks ?? {
+    url: `${blobStore.containerUrl}/openid/v1/jwks`,
+    ca: await readFile(blobStore.caPath, 'utf8'),
+  };
   const stopping = new AbortController();
   const counts = runTokenProbes({
     apiServers: controlPlane.nodes.map(
@@ -42,11 +48,11 @@ export async function startWorkloads(
         }),
     ),
     relyingParty: new RelyingParty({
-      jwksUri: `${blobStore.containerUrl}/openid/v1/jwks`,
+      jwksUri: url,
       issuer: controlPlane.issuer,
       audience: AUDIENCE,
       cacheMs,
-      fetch: createTrustingFetch(await readFile(blobStore.caPath, 'utf8')),
+      fetch: createTrustingFetch(ca),
     }),
     audience: AUDIENCE,
     intervalMs,

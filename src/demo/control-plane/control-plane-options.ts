@@ -18,7 +18,10 @@ export interface ControlPlaneOptions {
   readonly nodes?: number;
   /** Default 1. */
   readonly etcdMembers?: number;
-  /** `--service-account-issuer`, an https URL. Default `https://kubernetes.default.svc.cluster.local`, kubeadm's. */
+  /**
+   * `--service-account-issuer`, an https URL, or `load-balancer`: the API servers serve it themselves, behind their load balancer. Default
+   * `https://kubernetes.default.svc.cluster.local`, kubeadm's.
+   */
   readonly issuer?: string;
   /** Kind of the first signing key. Default `rsa-2048`, kubeadm's. */
   readonly signingKey?: KeyType;

@@ -74,10 +74,10 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<E
 }
 
 class RunningControlPlane implements EmbeddedControlPlane {
-  readonly issuer: string;
   readonly adminKubeconfigPath: string;
   readonly keyturnKubeconfigPath: string;
   readonly caPath: string;
+  issuer = '';
   loadBalancerUrl = '';
   nodes: readonly ControlPlaneNode[] = [];
   #etcd: Etcd | undefined;
@@ -86,7 +86,6 @@ class RunningControlPlane implements EmbeddedControlPlane {
   #stopping: Promise<void> | undefined;
 
   constructor(options: ControlPlaneOptions) {
-    this.issuer = options.issuer ?? 'https://kubernetes.default.svc.cluster.local';
     this.adminKubeconfigPath = join(options.directory, 'admin.conf');
     this.keyturnKubeconfigPath = join(options.directory, 'keyturn.conf');
     this.caPath = join(options.directory, 'ca.crt');
@@ -99,14 +98,16 @@ class RunningControlPlane implements EmbeddedControlPlane {
     const authorities = await createClusterAuthorities();
     await writeFile(this.caPath, authorities.cluster.certificatePem);
     this.#etcd = await startEtcd(options.components.etcd, join(options.directory, 'etcd'), options.etcdMembers);
+    this.#loadBalancerPort = await reservePort();
+    this.loadBalancerUrl = `https://127.0.0.1:${this.#loadBalancerPort.port}`;
+    const { issuer = 'https://kubernetes.default.svc.cluster.local' } = options;
+    this.issuer = issuer === 'load-balancer' ? this.loadBalancerUrl : issuer;
     await this.#startNodes(options, authorities, this.#etcd.urls, count);
 
-    this.#loadBalancerPort = await reservePort();
     const backends = this.nodes.map((node) => node.apiServerUrl);
     const caPem = authorities.cluster.certificatePem;
     this.#loadBalancer = new LoadBalancer({ port: this.#loadBalancerPort.port, backends, caPem });
     await this.#loadBalancer.start();
-    this.loadBalancerUrl = this.#loadBalancer.url;
 
     await writeKubeconfig(
       this.adminKubeconfigPath,
@@ -159,6 +160,9 @@ class RunningControlPlane implements EmbeddedControlPlane {
     count: number,
   ): Promise<void> {
     const signingKey = generateSigningKeyFiles(options.signingKey ?? 'rsa-2048');
+    // Each API server would name its own address.
+    const ofIssuer =
+      options.issuer === 'load-balancer' ? { 'service-account-jwks-uri': `${this.issuer}/openid/v1/jwks` } : {};
     const names = Array.from({ length: count }, (_, index) => `node-${index + 1}`);
     this.nodes = await Promise.all(
       names.map((name) =>
@@ -170,7 +174,7 @@ class RunningControlPlane implements EmbeddedControlPlane {
           etcdUrls,
           issuer: this.issuer,
           apiServerGracePeriodSeconds: options.apiServerGracePeriodSeconds ?? 2,
-          apiServerFlags: options.apiServerFlags ?? {},
+          apiServerFlags: { ...ofIssuer, ...options.apiServerFlags },
           controllerManagerFlags: options.controllerManagerFlags ?? {},
           programs: {
             'kube-apiserver': options.components.kubeApiServer,
