@@ -1,4 +1,5 @@
-// Three projects, one after the other: `unit` runs in parallel; `integration` starts real components and `kubelet` real nodes, one file at a time.
+// Three projects, one after the other: `unit` runs in parallel; `integration` starts real components, two files at a time, since they wait much;
+// `kubelet` starts real nodes, one file at a time.
 import { defineConfig } from 'vitest/config';
 
 const MINUTE_MS = 60_000;
@@ -32,7 +33,7 @@ export default defineConfig({
           // Components may have to be built first: kube-apiserver takes about six minutes once.
           hookTimeout: 30 * MINUTE_MS,
           testTimeout: 6 * MINUTE_MS,
-          fileParallelism: false,
+          maxWorkers: 2,
           sequence: { groupOrder: 2 },
         },
       },

@@ -55,13 +55,14 @@ export async function waitForStatus(
   handle: RotationHandle,
   isWanted: (status: RotationStatus) => boolean,
   timeoutMs = 180_000,
+  pollMs = 100,
 ): Promise<RotationStatus> {
   const deadline = Date.now() + timeoutMs;
   let last: RotationStatus | undefined;
   while (Date.now() < deadline) {
     last = await handle.query(statusQuery).catch(() => last);
     if (last !== undefined && isWanted(last)) return last;
-    await new Promise((resolve) => setTimeout(resolve, 50));
+    await new Promise((resolve) => setTimeout(resolve, pollMs));
   }
   throw new Error(`not reached in ${timeoutMs} ms; last status: ${JSON.stringify(last, null, 2)}`);
 }

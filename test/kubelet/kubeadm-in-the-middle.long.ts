@@ -4,7 +4,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { retryUpdate } from '../../src/workflows/messages.ts';
 import { describeOnKubelet } from '../fixtures/kubelet-bed.ts';
 import { expectCleanEnd } from '../integration/clean-end.ts';
-import { snapshotNodes, stepRuns, waitForStatus } from '../integration/rotation-scene.ts';
+import { snapshotNodes, stepRuns } from '../integration/rotation-scene.ts';
 import { EveryToken } from './every-token.ts';
 import {
   betweenSteps,
@@ -14,6 +14,7 @@ import {
   regenerateByKubeadm,
   rotateWhile,
   tellFigures,
+  untilStatus,
   type NodesScene,
 } from './rotation-on-nodes.ts';
 
@@ -57,13 +58,13 @@ describeOnKubelet('kubeadm in the middle of a rotation in place', () => {
           expect(new Set(kids).size).toBe(2);
           expect(joined.name).toBe('node-4');
         });
-        const { held } = await waitForStatus(handle, ({ state }) => state === 'held', 3 * MINUTE_MS);
+        const { held } = await untilStatus(handle, ({ state }) => state === 'held');
         expect(held, held?.message).toMatchObject({ code: 'GUARD_FAILED' });
         expect(held?.message).toContain(bed.nodes.at(-1)!.address);
         await bed.removeNode('node-4');
         await handle.executeUpdate(retryUpdate, because('the node that joined is gone'));
 
-        await waitForStatus(handle, stepRuns('drain'), 10 * MINUTE_MS);
+        await untilStatus(handle, stepRuns('drain'));
         await regenerateByKubeadm(bed, 'node-3');
         await signers();
       });

@@ -38,6 +38,7 @@ export async function openNodesScene(verification: (bed: KubeletBed) => Fields):
   const scene = await openScene({
     kubelet: { apiServerGracePeriodSeconds: 2 },
     policies: {
+      probeInterval: '1s',
       // A node that reboots on a busy machine.
       readyTimeout: '5m',
       drain: { policy: 'fixed', duration: '15s', allowShorter: 'test' },
@@ -90,7 +91,7 @@ export async function rotateWhile(
   cluster: Way,
   disturb: (handle: RotationHandle) => Promise<void>,
 ): Promise<AuditRecord> {
-  const workloads = await startWorkloads(scene, { cacheMs: 2000, intervalMs: 250, reloadAfterMs: 2000 });
+  const workloads = await startWorkloads(scene, { cacheMs: 2000, intervalMs: 500, reloadAfterMs: 2000 });
   const handle = await begin({ ...scene, cluster });
   try {
     await disturb(handle);
@@ -111,14 +112,20 @@ async function begin(scene: Scene): Promise<RotationHandle> {
       () => undefined,
       (error: unknown) => error as { readonly cause?: { readonly message?: string } },
     );
-    const begun = waitForStatus(handle, ({ phase }) => phase !== 'Preflight', 5 * MINUTE_MS).then(
-      () => 'begun' as const,
-    );
+    const begun = untilStatus(handle, ({ phase }) => phase !== 'Preflight').then(() => 'begun' as const);
     begun.catch(() => undefined);
     const first = await Promise.race([begun, refusal]);
     if (first === 'begun' || attempt === 5 || !/cannot be reached|is not ready/.test(first?.cause?.message ?? ''))
       return handle;
   }
+}
+
+/** Restarts take long here, and the machine has enough to do. */
+export function untilStatus(
+  handle: RotationHandle,
+  isWanted: Parameters<typeof waitForStatus>[1],
+): ReturnType<typeof waitForStatus> {
+  return waitForStatus(handle, isWanted, 8 * MINUTE_MS, 500);
 }
 
 /** Disturbs a rotation while it pauses behind a step, so that no API server but the disturbed one is away. */
@@ -128,9 +135,9 @@ export async function betweenSteps(
   disturb: () => Promise<unknown>,
 ): Promise<void> {
   const because = (reason: string) => ({ args: [{ reason, by: 'test' }] as [{ reason: string; by: string }] });
-  await waitForStatus(handle, stepRuns(step), 5 * MINUTE_MS);
+  await untilStatus(handle, stepRuns(step));
   await handle.executeUpdate(pauseUpdate, because('somebody else is at work'));
-  await waitForStatus(handle, ({ state }) => state === 'paused', 5 * MINUTE_MS);
+  await untilStatus(handle, ({ state }) => state === 'paused');
   await disturb();
   await handle.executeUpdate(resumeUpdate, because('it is done'));
 }

@@ -7,7 +7,7 @@ import type { GuardedProcess } from '../../src/demo/guarded-process.ts';
 import { retryUpdate, rollBackUpdate } from '../../src/workflows/messages.ts';
 import { describeOnKubelet } from '../fixtures/kubelet-bed.ts';
 import { expectCleanEnd } from '../integration/clean-end.ts';
-import { readPublicJwks, rotate, snapshotNodes, stepRuns, waitForStatus } from '../integration/rotation-scene.ts';
+import { readPublicJwks, rotate, snapshotNodes, stepRuns } from '../integration/rotation-scene.ts';
 import {
   betweenSteps,
   coreApi,
@@ -20,6 +20,7 @@ import {
   tellFigures,
   waitForRetry,
   withProbePod,
+  untilStatus,
   type NodesScene,
 } from './rotation-on-nodes.ts';
 
@@ -58,7 +59,7 @@ describeOnKubelet('a rotation of real nodes', () => {
       const before = await snapshotNodes(scene);
       const jwksBefore = await readPublicJwks(scene);
       const audit = await rotateWhile(scene, 'demo', async (handle) => {
-        await waitForStatus(handle, stepRuns('trust/node-1'), 5 * MINUTE_MS);
+        await untilStatus(handle, stepRuns('trust/node-1'));
         await handle.executeUpdate(rollBackUpdate, because('changed our mind'));
       });
       expect(audit).toMatchObject({ outcome: 'rolled-back', probes: { rejected: 0 } });
@@ -86,38 +87,38 @@ describeOnKubelet('a rotation of real nodes', () => {
       const audit = await rotateWhile(scene, 'demo', async (handle) => {
         // A node reboots while its API server is on its way to the new key.
         const first = await readManifest('node-1');
-        await waitForStatus(handle, stepRuns('trust/node-1'), 5 * MINUTE_MS);
+        await untilStatus(handle, stepRuns('trust/node-1'));
         await untilChanged('node-1', first);
         await bed.rebootNode('node-1');
 
         // Another tool's copy lies beside a manifest: kubelet would start that one.
         const copy = inManifests('node-2', 'kube-apiserver.yaml.tmp');
         await copyFile(inManifests('node-2', 'kube-apiserver.yaml'), copy);
-        const held = await waitForStatus(handle, ({ state }) => state === 'held', 4 * MINUTE_MS);
+        const held = await untilStatus(handle, ({ state }) => state === 'held');
         expect(held.held, held.held?.message).toMatchObject({ step: 'trust/node-2', code: 'MANIFEST_UNSUPPORTED' });
         expect(held.held?.message).toContain('kube-apiserver.yaml.tmp is a second manifest');
         await rm(copy);
         // The kubelet of the next node does not run: that is told, and waited for.
         await bed.stopKubelet('node-3');
         await handle.executeUpdate(retryUpdate, because('the copy is gone'));
-        await waitForStatus(handle, stepRuns('trust/node-3'), 5 * MINUTE_MS);
+        await untilStatus(handle, stepRuns('trust/node-3'));
         await waitForRetry(handle, /node-3 cannot be reached/);
         await bed.startKubelet('node-3');
 
         // The agent that watches over a change is evicted in the middle of it.
         const second = await readManifest('node-1');
-        await waitForStatus(handle, stepRuns('sign/node-1'), 5 * MINUTE_MS);
+        await untilStatus(handle, stepRuns('sign/node-1'));
         await untilChanged('node-1', second);
         await evictAgent('node-1');
 
         // The leader among the controller managers dies.
-        await waitForStatus(handle, stepRuns('switch-controller-manager/node-1'), 5 * MINUTE_MS);
+        await untilStatus(handle, stepRuns('switch-controller-manager/node-1'));
         leaders.push(await leaderOf(bed));
         await bed.exec(leaders.at(-1)!, ['busybox', 'killall', '-KILL', 'kube-controller-manager']);
 
         // The worker dies in the middle of a change.
         const third = await readManifest('node-2');
-        await waitForStatus(handle, stepRuns('sign/node-2'), 5 * MINUTE_MS);
+        await untilStatus(handle, stepRuns('sign/node-2'));
         await untilChanged('node-2', third);
         worker.signal('SIGKILL');
         await worker.exited;
@@ -125,7 +126,7 @@ describeOnKubelet('a rotation of real nodes', () => {
 
         // The API server through which the others are reached ends, while a third one restarts.
         const fourth = await readManifest('node-3');
-        await waitForStatus(handle, stepRuns('sign/node-3'), 5 * MINUTE_MS);
+        await untilStatus(handle, stepRuns('sign/node-3'));
         await untilChanged('node-3', fourth);
         await bed.killApiServer('node-1');
       });
@@ -150,10 +151,10 @@ describeOnKubelet('a rotation of real nodes', () => {
       const { bed } = scene;
       const before = await snapshotNodes(scene);
       const audit = await rotateWhile(scene, 'over-ssh', async (handle) => {
-        await waitForStatus(handle, stepRuns('trust/node-2'), 5 * MINUTE_MS);
+        await untilStatus(handle, stepRuns('trust/node-2'));
         const manifest = await readManifest('node-3');
         await bed.stopKubelet('node-3');
-        const { held } = await waitForStatus(handle, ({ state }) => state === 'held', 6 * MINUTE_MS);
+        const { held } = await untilStatus(handle, ({ state }) => state === 'held');
         expect(held, held?.message).toMatchObject({ step: 'trust/node-3', code: 'MANIFEST_REFUSED' });
         expect(held?.message).toContain('The former manifest is back');
         expect(await readManifest('node-3')).toBe(manifest);
@@ -162,7 +163,7 @@ describeOnKubelet('a rotation of real nodes', () => {
         await handle.executeUpdate(retryUpdate, because('kubelet runs again'));
 
         await betweenSteps(handle, 'sign/node-2', () => regenerateByKubeadm(bed, 'node-1'));
-        await waitForStatus(handle, stepRuns('drain'), 5 * MINUTE_MS);
+        await untilStatus(handle, stepRuns('drain'));
         await regenerateByKubeadm(bed, 'node-3');
       });
       await expectCleanEnd(scene, audit, before);
