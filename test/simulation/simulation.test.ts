@@ -33,6 +33,16 @@ describe('a rotation in which nothing happens', () => {
   });
 });
 
+describe('a rotation that was killed before it could write its record', () => {
+  it('leaves no key, where the next run is rolled back before it has done anything', () => {
+    const happenings: Scenario['happenings'] = [
+      { turn: 0, what: { kind: 'fault', fault: { fault: 'dies', after: 1, and: 'the run is killed' } } },
+      { turn: 1, what: { kind: 'decision', decision: 'abort' } },
+    ];
+    expect(simulate({ ...QUIET, happenings })).toMatchObject({ harm: null, ending: 'rolled-back' });
+  });
+});
+
 describe('whatever happens', () => {
   it('nobody is harmed, and there is an end', { timeout: 120_000 }, async () => {
     const { runs, endings, harm, story } = await exploreOnAllCores(4000, 7);
