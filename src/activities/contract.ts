@@ -44,6 +44,8 @@ export type Preflight =
       /** Steps that a former run of this rotation has done; empty where this is a new one. */
       readonly doneBefore: readonly string[];
       readonly takenUp: boolean;
+      /** Steps of former runs that a roll back takes back; absent in histories of before it was told: none unless it is taken up. */
+      readonly perhapsStarted?: readonly string[];
       /** Of a rotation that was taken up. */
       readonly next: KeyRef | null;
       readonly publishedAt: string | null;

@@ -12,7 +12,7 @@ import { makePlan } from '../rotation/make-plan.ts';
 import type { Plan, PlanInput } from '../rotation/plan.ts';
 import { findBlockers, findFormer, type PreflightFacts } from '../rotation/preflight.ts';
 import { isUnfinished, type RotationRecord } from '../rotation/record.ts';
-import { canStillRollBack, stepsDoneBefore, withPresentNodes } from '../rotation/take-up.ts';
+import { canStillRollBack, stepsDoneBefore, stepsPerhapsStarted, withPresentNodes } from '../rotation/take-up.ts';
 import type { ClusterAdapters, ClusterPolicies } from './cluster-adapters.ts';
 import type { Preflight, RotationInput } from './contract.ts';
 import { observeCluster } from './observe-cluster.ts';
@@ -66,6 +66,7 @@ export async function preflight({
     keyVersion: nextVersion(facts.record),
     doneBefore: stepsDoneBefore(plan, milestones),
     takenUp: record !== null,
+    perhapsStarted: stepsPerhapsStarted(plan, record === null ? null : milestones),
     next: record?.next == null ? null : { kid: record.next.kid, alg: record.next.alg },
     ...countedFrom(milestones, new Date().toISOString()),
     canRollBack: canStillRollBack(plan, milestones),

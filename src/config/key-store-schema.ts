@@ -21,7 +21,7 @@ const kubernetes = z.strictObject({
   mount: mount.default('kubernetes').describe('Where the Kubernetes auth method is mounted'),
 });
 
-const transit = z.strictObject({
+export const transit = z.strictObject({
   address: z.url({ protocol: /^https$/ }).describe('Of OpenBao or Vault, e.g. https://bao.example.com:8200'),
   mount: mount.default('transit').describe('Where the transit engine is mounted'),
   key: z

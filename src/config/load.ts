@@ -1,11 +1,9 @@
 // Reads and validates keyturn.yaml.
 import { readFile } from 'node:fs/promises';
 import path from 'node:path';
-import { parseDocument } from 'yaml';
-import { z } from 'zod';
 import { KeyturnError } from '../errors.ts';
-import { findYamlExcess } from '../yaml-bounds.ts';
 import { findNodeProblem } from './node-access.ts';
+import { invalidConfig, parseYaml } from './parse-yaml.ts';
 import { findPlatformProblem } from './platform-problem.ts';
 import { findRepeated } from './repeated.ts';
 import { configSchema, isOn, type ClusterConfig, type Config } from './schema.ts';
@@ -33,38 +31,25 @@ export async function loadConfig(file: string): Promise<LoadedConfig> {
 
 /** @throws CONFIG_INVALID */
 export function parseConfig(text: string, subject: string): Config {
-  const excess = findYamlExcess(text);
-  if (excess !== undefined) throw invalid(subject, `it ${excess}`);
-  const document = parseDocument(text, { prettyErrors: true, logLevel: 'error' });
-  const yamlError = document.errors[0];
-  if (yamlError) throw invalid(subject, yamlError.message.trim());
-  let value: unknown;
-  try {
-    // Aliases may not multiply: a small file must not become a huge one.
-    value = document.toJS({ maxAliasCount: 20 });
-  } catch (cause) {
-    throw invalid(subject, cause instanceof Error ? cause.message : 'unreadable YAML');
-  }
-  const parsed = configSchema.safeParse(value);
-  if (!parsed.success) throw invalid(subject, z.prettifyError(parsed.error));
-  const { clusters, schedules = [] } = parsed.data;
+  const config = parseYaml(configSchema, text, subject);
+  const { clusters, schedules = [] } = config;
   for (const [what, list] of Object.entries({ clusters, schedules })) {
     const twice = findRepeated(list.map(({ name }) => name));
-    if (twice !== undefined) throw invalid(subject, `two ${what} are named "${twice}"`);
+    if (twice !== undefined) throw invalidConfig(subject, `two ${what} are named "${twice}"`);
   }
   for (const cluster of clusters) {
     const problem =
       findPlatformProblem(cluster) ?? (isOn(cluster, 'static-pod') ? findNodeProblem(cluster) : undefined);
-    if (problem !== undefined) throw invalid(subject, problem);
+    if (problem !== undefined) throw invalidConfig(subject, problem);
     checkIssuer(cluster);
     if (cluster.publisher.type === 'api-server' && cluster.mirrors.length > 0)
-      throw invalid(
+      throw invalidConfig(
         subject,
         `cluster "${cluster.name}" serves its issuer itself (api-server), so it can have no mirrors`,
       );
   }
-  for (const { cluster } of schedules) findCluster(parsed.data, cluster);
-  return parsed.data;
+  for (const { cluster } of schedules) findCluster(config, cluster);
+  return config;
 }
 
 /** @throws CLUSTER_UNKNOWN; also where the name is left out and several are configured */
@@ -93,13 +78,6 @@ function checkIssuer({ name, issuer, allowInsecureIssuer }: ClusterConfig): void
     subject: `clusters.${name}.issuer`,
     remedy:
       'Use the https URL that the tokens carry in "iss"; only a loopback address may be http, with allowInsecureIssuer: true',
-  });
-}
-
-function invalid(subject: string, problems: string): KeyturnError {
-  return new KeyturnError('CONFIG_INVALID', `${subject} is not a valid configuration:\n${problems}\n`, {
-    subject,
-    remedy: 'Correct it; schema/keyturn.schema.json describes every field',
   });
 }
 

@@ -13,6 +13,9 @@ const UNIT_MS: Readonly<Record<string, number>> = {
 
 const PART = /(\d+\.?\d*|\.\d+)(ns|us|µs|μs|ms|s|m|h)/gy;
 
+/** Go counts nanoseconds in 63 bits: some 292 years. */
+const MAX_MS = 2 ** 63 / 1e6;
+
 /** In ms; undefined where Go's time.ParseDuration would not read it, or it is negative. */
 export function parseGoDuration(text: string): number | undefined {
   if (text === '0') return 0;
@@ -22,5 +25,5 @@ export function parseGoDuration(text: string): number | undefined {
     ms += Number(number) * (UNIT_MS[unit] ?? NaN);
     end += part.length;
   }
-  return text !== '' && end === text.length ? ms : undefined;
+  return text !== '' && end === text.length && ms < MAX_MS ? ms : undefined;
 }

@@ -39,8 +39,10 @@ export function stepsDoneBefore(plan: Plan, milestones: Milestones): readonly st
 /**
  * Steps that a former run may have started: what a roll back must take back even where this run has not come to them.
  * It errs on the side of too many, since undoing what was not done changes nothing.
+ * @param milestones null where there is no record: a run that died may have made the key before it could write one
  */
-export function stepsPerhapsStarted(plan: Plan, milestones: Milestones): readonly string[] {
+export function stepsPerhapsStarted(plan: Plan, milestones: Milestones | null): readonly string[] {
+  if (milestones === null) return plan.steps.filter(({ action }) => action.type === 'stageKey').map(({ id }) => id);
   const last = lastPossiblePhase(plan, milestones);
   return plan.steps.filter(({ phase }) => comparePhases(phase, last) <= 0).map(({ id }) => id);
 }

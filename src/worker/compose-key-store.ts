@@ -3,7 +3,7 @@ import { hostname } from 'node:os';
 import path from 'node:path';
 import { KubeClient } from '../api-servers/kube-client.ts';
 import { loadKubeConfig } from '../api-servers/kube-config.ts';
-import type { KeyStoreConfig, TransitConfig, WrappingKeyConfig } from '../config/key-store-schema.ts';
+import type { KeyStoreConfig, WrappingKeyConfig } from '../config/key-store-schema.ts';
 import type { LoadedConfig } from '../config/load.ts';
 import type { ClusterConfig } from '../config/schema.ts';
 import { BringYourOwnKeyStore } from '../key-stores/bring-your-own.ts';
@@ -14,13 +14,9 @@ import { KubernetesSecretKeyStore } from '../key-stores/kubernetes-secret.ts';
 import { PlatformKeyStore } from '../key-stores/platform.ts';
 import type { KeyStore } from '../key-stores/port.ts';
 import { SuppliedKey } from '../key-stores/supplied-key.ts';
-import { TransitClient, type TransitAuth } from '../key-stores/transit-client.ts';
-import { TransitKey } from '../key-stores/transit-key.ts';
 import type { WrappingKeySource } from '../key-stores/wrapping-key.ts';
 import type { KeyAlgorithm } from '../rotation/key.ts';
-import { readSecret, readTextFile } from './read-secret.ts';
-
-type Resolve = (file: string) => string;
+import { composeTransit, type Resolve } from './compose-transit.ts';
 
 /** Reads files of the worker, but asks no server. @throws FILE_UNREADABLE CONFIG_INVALID */
 export async function composeKeyStore(config: LoadedConfig, cluster: ClusterConfig): Promise<KeyStore> {
@@ -81,33 +77,4 @@ async function composeWrapper(
     new SuppliedKey('file' in source ? { file: resolve(source.file) } : source);
   const present = 'transit' in wrappingKey ? await composeTransit(wrappingKey.transit, resolve) : supplied(wrappingKey);
   return previousKeys.length === 0 ? present : new WithFormerWrappers(present, previousKeys.map(supplied));
-}
-
-async function composeTransit(transit: TransitConfig, resolve: Resolve): Promise<TransitKey> {
-  const { address, mount, key, auth, caFile, namespace } = transit;
-  const client = new TransitClient({
-    address,
-    auth: transitAuthOf(auth, resolve),
-    ...(caFile === undefined ? {} : { ca: await readTextFile(resolve(caFile)) }),
-    ...(namespace === undefined ? {} : { namespace }),
-  });
-  return new TransitKey({ client, mount, key });
-}
-
-function transitAuthOf(auth: TransitConfig['auth'], resolve: Resolve): TransitAuth {
-  if ('token' in auth) return { method: 'token', token: () => readSecret(auth.token, resolve) };
-  if ('appRole' in auth) {
-    const { mount, roleId, secretId } = auth.appRole;
-    return {
-      method: 'login',
-      path: `auth/${mount}/login`,
-      credentials: async () => ({ role_id: roleId, secret_id: await readSecret(secretId, resolve) }),
-    };
-  }
-  const { mount, role, tokenFile } = auth.kubernetes;
-  return {
-    method: 'login',
-    path: `auth/${mount}/login`,
-    credentials: async () => ({ role, jwt: await readSecret({ file: tokenFile }, resolve) }),
-  };
 }

@@ -48,7 +48,7 @@ export class RotationRun {
       ...(publishedAt === null ? {} : { publishedAt }),
       ...(verifiedAt === null ? {} : { verifiedAt }),
     };
-    this.started = new Set(ready.takenUp ? stepsPerhapsStarted(plan, milestones) : []);
+    this.started = new Set(ready.perhapsStarted ?? (ready.takenUp ? stepsPerhapsStarted(plan, milestones) : []));
     this.standing = new Standing(ready, plan, ready.doneBefore);
     this.standing.next = ready.next;
     this.standing.canRollBack = ready.canRollBack;

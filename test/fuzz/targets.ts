@@ -1,6 +1,7 @@
 // Every parser that reads what others have written.
 import type { FuzzTarget } from './run-target.ts';
 import { keyturnYaml, kubeConfigs } from './targets/configuration.ts';
+import { certEntries, goDurations, leases, shoots, stagedSecrets } from './targets/cluster-objects.ts';
 import { discovery, jwks } from './targets/documents.ts';
 import { kubernetesKeyFiles, privateKeys, publicKeys } from './targets/keys.ts';
 import { manifests } from './targets/manifests.ts';
@@ -20,4 +21,9 @@ export const targets: readonly FuzzTarget[] = [
   auditLogs,
   nodeAnswers,
   payloads,
+  certEntries,
+  leases,
+  shoots,
+  stagedSecrets,
+  goDurations,
 ];

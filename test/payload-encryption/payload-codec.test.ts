@@ -88,6 +88,10 @@ describe('the keys', () => {
     ['no ID', { KEYTURN_PAYLOAD_KEYS: randomBytes(32).toString('base64') }],
     ['too short', { KEYTURN_PAYLOAD_KEYS: `a:${randomBytes(16).toString('base64')}` }],
     ['one ID twice', { KEYTURN_PAYLOAD_KEYS: `${NEW} ${NEW}` }],
+    [
+      'one that a key service has encrypted, and no word of which',
+      { KEYTURN_PAYLOAD_KEYS: `a:vault:v1:${NEW.slice(8)}` },
+    ],
     ['only white space', { KEYTURN_PAYLOAD_KEYS: ' \n' }],
   ])('are refused where there is/are %s, without a word of them', async (_, env) => {
     const error = (await readPayloadCodec(env).catch((reason: unknown) => reason)) as Error;

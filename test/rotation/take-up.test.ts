@@ -30,7 +30,8 @@ describe('a rotation that is taken up', () => {
     ],
   ])('%s', (_, milestones, done) => expect(stepsDoneBefore(plan, milestones)).toEqual(done));
 
-  it.each<[string, Milestones, readonly string[]]>([
+  it.each<[string, Milestones | null, readonly string[]]>([
+    ['the key alone where nothing was recorded, which may have been made all the same', null, ['stage-key']],
     ['no more than Publishing where the key was not read back', {}, upTo('wait-for-relying-parties')],
     ['all up to Refreshing where the key was public', { publishedAt: at }, upTo('refresh')],
     ['all up to Pruning where every signer was proven', { publishedAt: at, verifiedAt: at }, upTo('prune-key')],

@@ -19,7 +19,14 @@ export type EndOf = (wait: WaitType) => string | null;
 const NONE: readonly Violation[] = [];
 const FORMER_KEY = publicKeyOf(FORMER);
 const NEXT_KEY = publicKeyOf(NEXT);
-const needs = new WeakMap<readonly GuardName[], ReadonlySet<FactSource>>();
+/** Guards that look at the end of a wait. */
+const TIMED: readonly GuardName[] = ['cachesExpired', 'drained', 'nextDrained'];
+
+interface Needs {
+  readonly sources: ReadonlySet<FactSource>;
+  readonly ends: boolean;
+}
+const needs = new WeakMap<readonly GuardName[], Needs>();
 
 export function violated(
   world: World,
@@ -29,11 +36,15 @@ export function violated(
 ): readonly Violation[] {
   if (guards.length === 0) return NONE;
   let needed = needs.get(guards);
-  if (needed === undefined) needs.set(guards, (needed = factsNeeded(guards)));
+  if (needed === undefined) {
+    needed = { sources: factsNeeded(guards), ends: guards.some((guard) => TIMED.includes(guard)) };
+    needs.set(guards, needed);
+  }
   return violations(guards, gather(world, node, needed, endOf));
 }
 
-function gather(world: World, node: string | null, needed: ReadonlySet<FactSource>, endOf: EndOf): GuardFacts {
+/** Only what is needed: this is most of the work of a simulated rotation. */
+function gather(world: World, node: string | null, { sources: needed, ends }: Needs, endOf: EndOf): GuardFacts {
   const { nowMs, workerSkewMs, record, nodes, staged, jwks, secrets, options } = world;
   const at = (time: string | null | undefined) => (time === null || time === undefined ? null : Date.parse(time));
   return {
@@ -50,19 +61,10 @@ function gather(world: World, node: string | null, needed: ReadonlySet<FactSourc
     stagedKid: staged === 0 ? null : kidOf(staged),
     legacyTokens: needed.has('legacyTokens') ? secrets.observe(world.workerTime().slice(0, 10)) : [],
     legacyTokensTrackedSince: '2020-01-01',
-    // Told when they are asked for: most guards do not.
-    get verifiedAtMs() {
-      return at(record?.milestones.verifiedAt);
-    },
-    get relyingPartiesUntilMs() {
-      return at(endOf('relyingParties'));
-    },
-    get drainUntilMs() {
-      return at(endOf('drain'));
-    },
-    get drainNextUntilMs() {
-      return at(endOf('drainNext'));
-    },
+    verifiedAtMs: needed.has('legacyTokens') ? at(record?.milestones.verifiedAt) : null,
+    relyingPartiesUntilMs: ends ? at(endOf('relyingParties')) : null,
+    drainUntilMs: ends ? at(endOf('drain')) : null,
+    drainNextUntilMs: ends ? at(endOf('drainNext')) : null,
     policies: { allowSingleApiServer: options.nodes.length === 1, legacyTokens: secrets.policies() },
   };
 }

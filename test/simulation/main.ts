@@ -1,6 +1,6 @@
 // `npm run simulate`: many rotations in which anything happens, from a seed. Tells what was seen, and the shortest story where anybody is harmed.
 import { parseArgs } from 'node:util';
-import { explore } from './explore.ts';
+import { exploreOnAllCores } from './explore-on-all-cores.ts';
 
 const { values } = parseArgs({
   options: { runs: { type: 'string', default: '100000' }, seed: { type: 'string' } },
@@ -13,7 +13,7 @@ if (!Number.isInteger(runs) || runs < 1 || !Number.isInteger(seed)) {
 }
 
 const startedAt = performance.now();
-const summary = explore({ runs, seed });
+const summary = await exploreOnAllCores(runs, seed);
 const seconds = (performance.now() - startedAt) / 1000;
 console.log(
   [

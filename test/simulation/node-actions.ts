@@ -24,8 +24,11 @@ function* changeApiServer(
 ): Generator<void, void, void> {
   const former = node.disk;
   if (differs(former, change)) {
+    const { trusted, signer } = node;
     world.write(node, change);
     world.takeDown(node);
+    // It never runs with what it refuses.
+    if (node.refusesNext) Object.assign(node, { trusted, signer });
     yield;
     if (node.refusesNext) {
       node.refusesNext = false;

@@ -64,7 +64,7 @@ export class Run {
     const record = this.world.record;
     const milestones = record?.milestones ?? {};
     this.done = new Set(stepsDoneBefore(this.plan, milestones));
-    this.started = new Set(record === null ? [] : stepsPerhapsStarted(this.plan, milestones));
+    this.started = new Set(stepsPerhapsStarted(this.plan, record === null ? null : milestones));
     this.clock = new WaitClock(this.plan.waits);
     const { publishedAt, verifiedAt } = countedFrom(milestones, this.world.workerTime());
     if (publishedAt !== null) this.clock.begin('relyingParties', publishedAt);

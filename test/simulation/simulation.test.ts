@@ -1,6 +1,7 @@
 // A part of `npm run simulate` for every change: rotations in which anything happens, from fixed seeds.
 import { describe, expect, it } from 'vitest';
 import { explore } from './explore.ts';
+import { exploreOnAllCores } from './explore-on-all-cores.ts';
 import { simulate } from './simulate.ts';
 import type { Scenario } from './scenario.ts';
 
@@ -32,9 +33,19 @@ describe('a rotation in which nothing happens', () => {
   });
 });
 
+describe('a rotation that was killed before it could write its record', () => {
+  it('leaves no key, where the next run is rolled back before it has done anything', () => {
+    const happenings: Scenario['happenings'] = [
+      { turn: 0, what: { kind: 'fault', fault: { fault: 'dies', after: 1, and: 'the run is killed' } } },
+      { turn: 1, what: { kind: 'decision', decision: 'abort' } },
+    ];
+    expect(simulate({ ...QUIET, happenings })).toMatchObject({ harm: null, ending: 'rolled-back' });
+  });
+});
+
 describe('whatever happens', () => {
-  it('nobody is harmed, and there is an end', { timeout: 120_000 }, () => {
-    const { runs, endings, harm, story } = explore({ runs: 4000, seed: 7 });
+  it('nobody is harmed, and there is an end', { timeout: 120_000 }, async () => {
+    const { runs, endings, harm, story } = await exploreOnAllCores(4000, 7);
     expect(story.join('\n')).toBe('');
     expect({ runs, harm }).toEqual({ runs: 4000, harm: null });
     // Both ways are gone, often.
@@ -45,6 +56,13 @@ describe('whatever happens', () => {
   it('the same seed gives the same rotations', () => {
     expect(explore({ runs: 50, seed: 3 })).toEqual(explore({ runs: 50, seed: 3 }));
     expect(explore({ runs: 50, seed: 3 }).events).not.toBe(explore({ runs: 50, seed: 4 }).events);
+  });
+
+  it('however many cores there are', { timeout: 60_000 }, async () => {
+    expect(await exploreOnAllCores(50, 3)).toEqual(explore({ runs: 50, seed: 3 }));
+    const many = await exploreOnAllCores(1050, 3);
+    expect(many.runs).toBe(1050);
+    expect(many).toEqual(await exploreOnAllCores(1050, 3));
   });
 });
 

@@ -63,42 +63,6 @@ describe('missingPermissions', () => {
         "Apply deploy/rbac.yaml, and bind its roles to the kubeconfig's user.",
     });
   });
-
-  const roles = {
-    'clusterroles/keyturn': ['get /openid/v1/jwks', 'get /metrics', 'create tokenreviews', 'list secrets'],
-    'namespaces/keyturn/roles/keyturn': ['create serviceaccounts/token', 'create secrets in', 'get leases'],
-    'namespaces/default/roles/keyturn-api-server-addresses': ['get endpointslices'],
-  };
-  test.each(Object.entries(roles))('of %s each rule that is taken away is reported by name', async (role, expected) => {
-    const path = `/apis/rbac.authorization.k8s.io/v1/${role}`;
-    const { body } = (await server.asAdmin('GET', path)) as {
-      body: { rules: { nonResourceURLs?: string[] }[]; metadata: object };
-    };
-    const open = (rule: { nonResourceURLs?: string[] }): boolean => rule.nonResourceURLs?.includes('/readyz') ?? false;
-    const reported: string[] = [];
-    const replace = async (rules: unknown): Promise<void> => {
-      const metadata = { ...body.metadata, resourceVersion: undefined, managedFields: undefined };
-      expect((await server.asAdmin('PUT', path, { ...body, metadata, rules })).status).toBe(200);
-    };
-    for (const removed of body.rules.filter((rule) => !open(rule))) {
-      await replace(body.rules.filter((rule) => rule !== removed));
-      reported.push(...(await reportedBy(await cluster())));
-    }
-    await replace(body.rules);
-    for (const name of expected) expect(reported.some((subject) => subject.startsWith(name))).toBe(true);
-    expect(await reportedBy(await cluster(), 0)).toEqual([]);
-  });
-
-  /** The authorizer follows its watch: a change is in force a moment later. */
-  async function reportedBy(by: KubeCluster, atLeast = 1): Promise<readonly string[]> {
-    for (let tries = 0; ; tries += 1) {
-      const problems = await by.missingPermissions();
-      const inForce = atLeast === 0 ? problems.length === 0 : problems.length >= atLeast;
-      if (inForce) return problems.map(({ subject }) => subject);
-      if (tries === 50) throw new Error(`the change of a role had no effect: ${JSON.stringify(problems)}`);
-      await sleep(50);
-    }
-  }
 });
 
 describe('legacyTokens', () => {

@@ -1,6 +1,7 @@
 // Staged keys that a real OpenBao protects, under deploy/openbao-policy.hcl: in Secrets of a real API server and in files.
 import { mkdtemp, readFile, writeFile } from 'node:fs/promises';
 import path from 'node:path';
+import { decodeProtectedHeader } from 'jose';
 import { stringify } from 'yaml';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { KubeClient } from '../../../src/api-servers/kube-client.ts';
@@ -14,6 +15,7 @@ import type { KeyStore } from '../../../src/key-stores/port.ts';
 import { TransitClient, type TransitAuth } from '../../../src/key-stores/transit-client.ts';
 import { TransitKey } from '../../../src/key-stores/transit-key.ts';
 import { composeKeyStore } from '../../../src/worker/compose-key-store.ts';
+import { readPayloadCodec } from '../../../src/worker/payload-encryption.ts';
 import { keyStoreContract } from '../../contract/key-store.ts';
 import { startOpenBao, type OpenBao } from '../../fixtures/openbao.ts';
 import { filesWithPrivateKey } from '../../fixtures/private-key-search.ts';
@@ -98,6 +100,59 @@ test('the private key is nowhere in the clear: not in etcd, not with OpenBao, no
   expect(await open().wrappingKeyId('prod')).toBe('transit/keyturn:v1');
   expect(await filesWithPrivateKey(directory, privatePem)).toEqual([]);
   expect(await filesWithPrivateKey(bao.directory, privatePem)).toEqual([]);
+});
+
+describe('keys of Temporal payloads that only the key service opens', () => {
+  const PAYLOAD = { metadata: {}, data: Buffer.from('a reason') };
+  let transitFile: string;
+  beforeAll(async () => {
+    transitFile = path.join(directory, 'payload-transit.yaml');
+    await writeFile(path.join(directory, 'payload.token'), await bao.token());
+    const auth = { token: { file: 'payload.token' } };
+    await writeFile(transitFile, stringify({ address: bao.address, caFile: bao.caFile, key: 'keyturn', auth }));
+  });
+  const newKey = async () =>
+    String((await bao.asRoot('POST', 'transit/datakey/wrapped/keyturn', { bits: 256 }))['data']?.['ciphertext']);
+  const codecOf = async (keys: string) => {
+    const codec = await readPayloadCodec({ KEYTURN_PAYLOAD_KEYS: keys, KEYTURN_PAYLOAD_TRANSIT: transitFile });
+    if (codec === null) throw new Error('no keys were read');
+    return codec;
+  };
+
+  test('are the bytes that it has encrypted, under the ID that stands in front', async () => {
+    const wrapped = await newKey();
+    const encoded = await (await codecOf(`2026-11:${wrapped}`)).encode([PAYLOAD]);
+    const { data } = await bao.asRoot('POST', 'transit/decrypt/keyturn', { ciphertext: wrapped });
+    const inClear = await readPayloadCodec({ KEYTURN_PAYLOAD_KEYS: `2026-11:${String(data?.['plaintext'])}` });
+    expect(await inClear?.decode(encoded)).toEqual([PAYLOAD]);
+  });
+
+  test('are rotated by ID, and so is the key that encrypts them', async () => {
+    const old = await newKey();
+    const encoded = await (await codecOf(`2026-11:${old}`)).encode([PAYLOAD]);
+    await bao.asRoot('POST', 'transit/keys/keyturn/rotate', {});
+    const { data } = await bao.asRoot('POST', 'transit/rewrap/keyturn', { ciphertext: old });
+    const rewrapped = String(data?.['ciphertext']);
+    expect(rewrapped).not.toContain('vault:v1:');
+    const both = await codecOf(`2027-02:${await newKey()}\n2026-11:${rewrapped}`);
+    expect(await both.decode(encoded)).toEqual([PAYLOAD]);
+    const [newest] = await both.encode([PAYLOAD]);
+    expect(decodeProtectedHeader(Buffer.from(newest?.data ?? []).toString())).toMatchObject({ kid: '2027-02' });
+  });
+
+  test('are refused where the key service does not open them', async () => {
+    await bao.asRoot('POST', 'transit/keys/keyturn-payloads', {});
+    const foreign = await bao.asRoot('POST', 'transit/datakey/wrapped/keyturn-payloads', { bits: 256 });
+    await expect(codecOf(`a:${String(foreign['data']?.['ciphertext'])}`)).rejects.toMatchObject({
+      code: 'KEY_STORE_LOCKED',
+    });
+    const short = await bao.asRoot('POST', 'transit/datakey/wrapped/keyturn', { bits: 128 });
+    await expect(codecOf(`a:${String(short['data']?.['ciphertext'])}`)).rejects.toMatchObject({
+      code: 'CONFIG_INVALID',
+    });
+    await writeFile(path.join(directory, 'payload.token'), 'revoked');
+    await expect(codecOf(`a:${await newKey()}`)).rejects.toMatchObject({ code: 'KEY_STORE_LOCKED' });
+  });
 });
 
 describe('the policy', () => {

@@ -90,6 +90,9 @@ test.for([
   ['1d', undefined],
   ['1h x', undefined],
   ['-1h', undefined],
+  // 2^63 ns are 2562047 h and 47 min.
+  ['2562047h', 9_223_369_200_000],
+  ['2562048h', undefined],
 ] as const)('Go reads %s as %s ms', ([text, ms]) => {
   expect(parseGoDuration(text)).toBe(ms);
 });
