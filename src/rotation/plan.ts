@@ -81,7 +81,8 @@ export interface Step {
 
 /** The waits, with their length and why. ms. */
 export interface PlannedWaits {
-  readonly relyingParties: { readonly ms: number; readonly explanation: string };
+  /** `override`: why less was accepted than the JWKS may be cached. */
+  readonly relyingParties: { readonly ms: number; readonly explanation: string; readonly override?: string };
   readonly drain: DrainComputation;
   /** Where a probe pod is to be shown with a refreshed token. */
   readonly kubelet?: RefreshWait;
@@ -114,6 +115,8 @@ export interface PlanInput {
   /** Control-plane nodes in the order in which they are changed. */
   readonly nodes: readonly string[];
   readonly relyingPartyCacheMs: number;
+  /** Why that is accepted though the JWKS may be cached for longer. Default: it may not. */
+  readonly shorterCacheBecause?: string;
   readonly drain: DrainComputation;
   /** Null where none is configured. */
   readonly probePod: ProbePodPlan | null;
