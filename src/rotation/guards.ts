@@ -251,9 +251,10 @@ export function factsNeeded(guards: readonly GuardName[]): ReadonlySet<FactSourc
 
 /** All guards that do not hold; empty where the step may start. */
 export function violations(guards: readonly GuardName[], facts: GuardFacts): readonly Violation[] {
+  const { next } = facts;
+  const known = next === null ? null : { ...facts, next };
   return guards.flatMap((guard) => {
-    const { next } = facts;
-    const violation = next === null ? ofUnknownNext(guard, facts) : GUARDS[guard].check({ ...facts, next });
+    const violation = known === null ? ofUnknownNext(guard, facts) : GUARDS[guard].check(known);
     return violation === null ? [] : [{ guard, ...violation }];
   });
 }

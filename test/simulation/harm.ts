@@ -16,7 +16,7 @@ export interface Wrong {
 const NOTHING: readonly Wrong[] = [];
 
 /** Everything that is wrong now. */
-function whatIsWrong(world: World): readonly Wrong[] {
+export function whatIsWrong(world: World): readonly Wrong[] {
   const { nodes, jwks } = world;
   const inUse = keysInUse(world);
   const fixed = world.keysOfFixedTokens();

@@ -5,17 +5,22 @@ import type { StaticPodWorld } from '../../fakes/static-pod-world.ts';
 
 export const ROTATION_ID = 'rotate/prod 1';
 
-export interface Scene {
-  readonly world: StaticPodWorld;
+/** What a step needs, also of a real control plane. */
+export interface Stage {
+  readonly world: Pick<StaticPodWorld, 'platform' | 'layouts'>;
   readonly former: SigningKey;
   readonly next: SigningKey;
 }
 
-export type Step = (scene: Scene, index?: number, control?: StepControl) => Promise<NodeChange | void>;
+export interface Scene extends Stage {
+  readonly world: StaticPodWorld;
+}
+
+export type Step = (stage: Stage, index?: number, control?: StepControl) => Promise<NodeChange | void>;
 
 export const freely = (): StepControl => ({ signal: new AbortController().signal, report: () => undefined });
 
-const layoutOf = ({ world }: Scene, index: number) => world.layouts[index]!;
+const layoutOf = ({ world }: Stage, index: number) => world.layouts[index]!;
 
 export const steps = {
   backUp: (scene, i = 0) => scene.world.platform.backUp(layoutOf(scene, i), ROTATION_ID),
