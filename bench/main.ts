@@ -33,7 +33,9 @@ try {
     say('\nRejected token checks while the key of three API servers is rotated, same clients, same control plane:');
     say(`  Keyturn           ${rotation.rejected} of ${rotation.checks}`);
     say(`  order of the seed ${seedOrder.rejected} of ${seedOrder.checks}`);
-    say("\nActive time (start to end, less declared waits) over the sum of the API servers' restart times:");
+    say(
+      "\nActive time (start to end, less declared waits) over the sum of the API servers' restarts (manifest renamed to ready):",
+    );
     const { activeMs, restartMs, slowestRestartMs, fastestRestartMs } = rotation;
     const seconds = (ms: number) => (ms / 1000).toFixed(1);
     say(

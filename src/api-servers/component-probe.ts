@@ -4,14 +4,9 @@ import { sendHttps } from './https-request.ts';
 import type { HttpsAnswer } from './https-request.ts';
 import { presentCredentials, withoutUser } from './kube-credentials.ts';
 
-/** Implements the port of `platforms/static-pod/component-probe.ts`. */
+/** Implements the port of `platforms/static-pod/component-probe.ts`. Neither method throws. */
 export interface KubeComponentProbe {
-  /**
-   * `process_start_time_seconds` of `/metrics`, in ms since the epoch; undefined where it does not answer, where the kubeconfig's user may not read
-   * it, or where the credential is a token and the component's certificate cannot be verified. Never throws.
-   */
   startTime(): Promise<number | undefined>;
-  /** `/healthz` answers 200. Never throws. */
   healthy(): Promise<boolean>;
 }
 
@@ -20,6 +15,9 @@ export interface KubeComponentProbe {
  * 127.0.0.1:10257) there is nothing to verify it with. What passes such a connection is safe with anyone who might have taken the port: a client
  * certificate's proof holds for this one TLS handshake only, and the answers hold no secrets. A bearer token could be used again by
  * whoever gets it: it goes over verified connections only. Other hosts are always verified.
+ *
+ * Its start is `process_start_time_seconds` of `/metrics`: undefined where it does not answer, where the kubeconfig's user may not read it, or
+ * where the credential is a token and the component's certificate cannot be verified. It is healthy where `/healthz` answers 200.
  *
  * @param url e.g. `https://127.0.0.1:10257`
  * @param timeoutMs default 3000

@@ -2,7 +2,7 @@
 import type { RotationAnswer } from './ask-rotation.ts';
 import { formatDuration } from '../rotation/duration.ts';
 import { PHASES, type Phase } from '../rotation/phase.ts';
-import { needsOfFormerKey } from '../rotation/status-table.ts';
+import { needsOfFormerKey, waysOfTheCluster } from '../rotation/status-table.ts';
 import type { ProbeCounts } from '../rotation/probe-counts.ts';
 import type { RotationStatus, StepStatus } from '../rotation/status.ts';
 
@@ -16,7 +16,7 @@ export function renderStatus({ status, probes, retrying }: RotationAnswer, nowMs
   for (const phase of PHASES) lines.push(phaseLine(phase, status));
   if (status.wait !== null) lines.push(`  waiting: ${status.wait.reason}${remaining(status.wait.until, nowMs)}`);
   if (status.held !== null) lines.push(`  HELD at ${status.held.step} (${status.held.code}): ${status.held.message}`);
-  for (const line of needsOfFormerKey(status)) lines.push(`  ${line}`);
+  for (const line of [...needsOfFormerKey(status), ...waysOfTheCluster(status)]) lines.push(`  ${line}`);
   for (const { activity, attempt, reason } of retrying)
     lines.push(`  trying again: ${activity}, attempt ${attempt}: ${reason}`);
   if (probes !== null) lines.push(`  ${renderProbes(probes)}`);

@@ -28,7 +28,7 @@ const node = z.strictObject({
   controllerManager: z
     .url({ protocol: /^https$/ })
     .optional()
-    .describe("The controller manager's own address, where the worker can reach it; default: it is not asked"),
+    .describe("The controller manager's own address, where the worker can reach it; default: its kubelet is asked"),
 });
 
 const staticPod = z.strictObject({

@@ -55,9 +55,8 @@ export async function writeKeyturnConfig(
           ...accessFields(access, bed),
           nodes: controlPlane.nodes.map(({ name, manifestsDirectory, controllerManagerUrl }) => ({
             name,
-            controllerManager: controllerManagerUrl,
-            // A folder of this machine, which stands for the node. On real nodes the path is kubeadm's.
-            ...(access === 'local' ? { manifests: manifestsDirectory } : {}),
+            // A folder of this machine, which stands for the node. On real nodes the path is kubeadm's, and kubelet tells of the controller manager.
+            ...(access === 'local' ? { manifests: manifestsDirectory, controllerManager: controllerManagerUrl } : {}),
           })),
           ...options.platformFields,
         },

@@ -1,4 +1,5 @@
 // A rotation's status as the short markdown that the Temporal UI shows as current details.
+import { describeKeyLayout } from './key-layout.ts';
 import { summarizeLegacyTokens } from './legacy-token-report.ts';
 import { PHASES, type Phase } from './phase.ts';
 import { describeSlowClients } from './slow-clients.ts';
@@ -16,7 +17,7 @@ export function statusTable(status: RotationStatus): string {
     lines.push(`Held at \`${status.held.step}\` since ${status.held.since}: ${shorten(status.held.message)}`, '');
   if (status.wait)
     lines.push(`Waiting: ${status.wait.reason}${status.wait.until ? ` (until ${status.wait.until})` : ''}`, '');
-  for (const line of needsOfFormerKey(status)) lines.push(line, '');
+  for (const line of [...needsOfFormerKey(status), ...waysOfTheCluster(status)]) lines.push(line, '');
   if (status.possible.length > 0) lines.push(`Possible now: ${status.possible.join(', ')}`, '');
   lines.push('| phase | steps |', '|---|---|');
   for (const phase of PHASES) {
@@ -37,6 +38,11 @@ export function needsOfFormerKey({ legacyTokens, slowClients }: Pick<RotationSta
       : []),
     ...(slowClients ? [shorten(capitalized(describeSlowClients(slowClients)))] : []),
   ];
+}
+
+/** What this cluster makes impossible, and how its nodes keep their keys. */
+export function waysOfTheCluster({ limits, keyLayout }: Pick<RotationStatus, 'limits' | 'keyLayout'>) {
+  return [...(limits ?? []), ...(keyLayout === undefined ? [] : [`Key layout: ${describeKeyLayout(keyLayout)}`])];
 }
 
 function capitalized(sentence: string): string {

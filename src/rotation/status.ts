@@ -1,6 +1,7 @@
 // What can be seen of a rotation while it runs.
 import type { Decision, RunState } from './decisions.ts';
 import type { GkectlStatus } from './gkectl-status.ts';
+import type { ChosenKeyLayout } from './key-layout.ts';
 import type { KeyringEntry } from './keyring.ts';
 import type { LegacyTokenReport } from './legacy-token-report.ts';
 import type { Phase } from './phase.ts';
@@ -49,4 +50,6 @@ export interface RotationStatus {
   readonly slowClients: SlowClientReport | null;
   /** What the platform makes impossible, in sentences; absent where there is nothing. */
   readonly limits?: readonly string[];
+  /** Absent where Keyturn does not change the nodes itself. */
+  readonly keyLayout?: ChosenKeyLayout;
 }

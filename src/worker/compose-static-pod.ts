@@ -2,6 +2,7 @@
 import { KubeApiServer } from '../api-servers/api-server.ts';
 import { KubeCluster } from '../api-servers/cluster.ts';
 import { createComponentProbe } from '../api-servers/component-probe.ts';
+import { createMirrorPodProbe } from '../api-servers/mirror-pod-probe.ts';
 import type { ClusterOn, NodeConfig } from '../config/schema.ts';
 import { StaticPodPlatform } from '../platforms/static-pod/static-pod.ts';
 import { composeNodes } from './compose-nodes.ts';
@@ -19,13 +20,13 @@ export async function composeStaticPod({
   const composed = await composeNodes(cluster, kubeConfig, resolve, access);
   const nodes = composed.nodes.map(({ config: node, files, manifestsDirectory, url }) => {
     const apiServer = new KubeApiServer({ node: node.name, client: client.at(url), probe });
-    return { name: node.name, files, apiServer, manifestsDirectory, ...controllerManagerOf(node) };
+    return { name: node.name, files, apiServer, manifestsDirectory, controllerManager: controllerManagerOf(node) };
   });
 
-  function controllerManagerOf({ controllerManager }: NodeConfig) {
+  function controllerManagerOf({ name, controllerManager }: NodeConfig) {
     return controllerManager === undefined
-      ? {}
-      : { controllerManager: createComponentProbe(kubeConfig, controllerManager) };
+      ? createMirrorPodProbe(client, `kube-controller-manager-${name}`)
+      : createComponentProbe(kubeConfig, controllerManager);
   }
 
   return {

@@ -127,6 +127,7 @@ export class Standing {
       legacyTokens: this.legacyTokens,
       slowClients: this.slowClients,
       ...(this.plan.limits === undefined ? {} : { limits: this.plan.limits }),
+      ...(this.plan.keyLayout === undefined ? {} : { keyLayout: this.plan.keyLayout }),
     };
   }
 

@@ -1,58 +1,95 @@
-// Real kubeadm in the middle of a rotation whose keys change in place: manifests written anew leave every token valid.
+// Real kubeadm in the middle of a rotation whose keys change in place: manifests written anew and a node that joins leave every token valid. Then the
+// next rotation, over ssh and with flags.
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { pauseUpdate, resumeUpdate } from '../../src/workflows/messages.ts';
-import type { RotationHandle } from '../../src/cli/temporal.ts';
+import { retryUpdate } from '../../src/workflows/messages.ts';
 import { describeOnKubelet } from '../fixtures/kubelet-bed.ts';
+import { expectCleanEnd } from '../integration/clean-end.ts';
 import { snapshotNodes, stepRuns, waitForStatus } from '../integration/rotation-scene.ts';
-import { openNodesScene, rotateWhile, type NodesScene } from './rotation-on-nodes.ts';
+import { EveryToken } from './every-token.ts';
+import {
+  betweenSteps,
+  expectNothingLeft,
+  namespacesOf,
+  openNodesScene,
+  regenerateByKubeadm,
+  rotateWhile,
+  tellFigures,
+  type NodesScene,
+} from './rotation-on-nodes.ts';
 
 const MINUTE_MS = 60_000;
 const because = (reason: string) => ({ args: [{ reason, by: 'test' }] as [{ reason: string; by: string }] });
 
 describeOnKubelet('kubeadm in the middle of a rotation in place', () => {
   let scene: NodesScene;
+  let namespaces: readonly string[];
 
   beforeAll(async () => {
     scene = await openNodesScene(() => ({}));
+    namespaces = await namespacesOf(scene.bed);
     await scene.startWorker();
   });
   afterAll(() => scene?.close());
 
-  /** Between two steps, so that no API server but the regenerated one is away. */
-  async function betweenSteps(handle: RotationHandle, step: string, disturb: () => Promise<void>): Promise<void> {
-    await waitForStatus(handle, stepRuns(step), 5 * MINUTE_MS);
-    await handle.executeUpdate(pauseUpdate, because('kubeadm is at work'));
-    await waitForStatus(handle, ({ state }) => state === 'paused', 5 * MINUTE_MS);
-    await disturb();
-    await handle.executeUpdate(resumeUpdate, because('kubeadm has ended'));
-  }
-
-  /** What an upgrade does, on one node, and the restart that comes of it where the manifest was another one. */
-  async function regenerate(node: string): Promise<void> {
-    await scene.bed.regenerateControlPlane(node);
-    expect(await scene.bed.regenerateSigningKey(node)).toContain('existing');
-  }
-
   test(
-    'init phase control-plane in Trusting, Signing, Draining and after the end takes nothing away',
+    'init phase control-plane in Trusting, Signing, Draining and after the end, and a join, take nothing away',
     { timeout: 25 * MINUTE_MS },
     async () => {
+      const { bed } = scene;
       const before = await snapshotNodes(scene);
-      const audit = await rotateWhile(scene, scene.overSsh, async (handle) => {
-        await betweenSteps(handle, 'trust/node-2', () => regenerate('node-1'));
-        await betweenSteps(handle, 'sign/node-2', () => regenerate('node-1'));
+      const tokens = new EveryToken(bed);
+      const signers = async () => {
+        const { refused, kids } = await tokens.tryAll();
+        expect(refused).toEqual([]);
+        return Object.values(kids);
+      };
+      const [former] = await signers();
+
+      const audit = await rotateWhile(scene, 'pods-in-place', async (handle) => {
+        await betweenSteps(handle, 'trust/node-2', () => regenerateByKubeadm(bed, 'node-1'));
+
+        await betweenSteps(handle, 'sign/node-2', async () => {
+          await regenerateByKubeadm(bed, 'node-1');
+          // With the keys of a node that signs with the former one still.
+          const joined = await bed.joinNode('node-3');
+          const kids = await signers();
+          expect(kids.filter((kid) => kid === former)).toHaveLength(2);
+          expect(new Set(kids).size).toBe(2);
+          expect(joined.name).toBe('node-4');
+        });
+        const { held } = await waitForStatus(handle, ({ state }) => state === 'held', 3 * MINUTE_MS);
+        expect(held, held?.message).toMatchObject({ code: 'GUARD_FAILED' });
+        expect(held?.message).toContain(bed.nodes.at(-1)!.address);
+        await bed.removeNode('node-4');
+        await handle.executeUpdate(retryUpdate, because('the node that joined is gone'));
+
         await waitForStatus(handle, stepRuns('drain'), 10 * MINUTE_MS);
-        await regenerate('node-3');
+        await regenerateByKubeadm(bed, 'node-3');
+        await signers();
       });
       expect(audit).toMatchObject({ outcome: 'completed', probes: { rejected: 0 } });
-      expect(audit.notes).toContainEqual('Key layout: in-place, because platform.keyLayout says so.');
-      const after = await snapshotNodes(scene);
-      const keys = (name: string) => /\/sa\.(key|pub)$/.test(name);
-      expect(new Map([...after].filter(([name]) => !keys(name)))).toEqual(
-        new Map([...before].filter(([name]) => !keys(name))),
+      expect(audit.notes).toContainEqual(
+        'Key layout: in-place, because the ConfigMap kube-system/kubeadm-config exists.',
       );
-      for (const { name } of scene.bed.nodes) await regenerate(name);
+      await expectCleanEnd(scene, audit, before);
+      tellFigures('through agent pods, in place', audit);
+
+      const after = await snapshotNodes(scene);
+      for (const { name } of bed.nodes) await regenerateByKubeadm(bed, name);
       expect(await snapshotNodes(scene)).toEqual(after);
+      expect(new Set(await signers()).size).toBe(1);
+    },
+  );
+
+  test(
+    'the next rotation, over ssh and with flags, finds all as it needs it',
+    { timeout: 15 * MINUTE_MS },
+    async () => {
+      const before = await snapshotNodes(scene);
+      const audit = await rotateWhile(scene, 'ssh-flags', async () => undefined);
+      await expectCleanEnd(scene, audit, before);
+      await expectNothingLeft(scene, namespaces);
+      tellFigures('over ssh, with flags', audit);
     },
   );
 });

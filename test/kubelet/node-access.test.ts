@@ -239,7 +239,7 @@ async function ready({ apiServers }: ClusterAdapters): Promise<readonly boolean[
 }
 
 function configOf(bed: KubeletBed): string {
-  const nodes = bed.nodes.map(({ name, controllerManagerUrl }) => ({ name, controllerManager: controllerManagerUrl }));
+  const nodes = bed.nodes.map(({ name }) => ({ name }));
   const cluster = (name: string, access: object) => ({
     name,
     platform: { type: 'static-pod', keyLayout: 'flags', kubeconfig: bed.keyturnKubeconfigPath, nodes, ...access },

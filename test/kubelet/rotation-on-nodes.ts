@@ -12,25 +12,34 @@ import { applyManifest } from '../../src/demo/control-plane/apply-manifest.ts';
 import type { KubeletBed } from '../../src/demo/kubelet/kubelet-bed.ts';
 import { startWorkloads } from '../../src/demo/workloads.ts';
 import type { AuditRecord } from '../../src/rotation/audit.ts';
-import { openScene, rotate, waitForStatus, type Scene } from '../integration/rotation-scene.ts';
+import { pauseUpdate, resumeUpdate } from '../../src/workflows/messages.ts';
+import { openScene, rotate, stepRuns, waitForStatus, type Scene } from '../integration/rotation-scene.ts';
 
 const MINUTE_MS = 60_000;
 const main = path.join(import.meta.dirname, '../../src/cli/main.ts');
 
 type Fields = Readonly<Record<string, unknown>>;
 
+/** The same cluster under four names, by how its nodes are reached and how keys change: in place is what is chosen by itself, since kubeadm made it. */
+const WAYS = {
+  demo: { access: 'pod', keyLayout: 'flags' },
+  'pods-in-place': { access: 'pod' },
+  'over-ssh': { access: 'ssh' },
+  'ssh-flags': { access: 'ssh', keyLayout: 'flags' },
+} as const;
+export type Way = keyof typeof WAYS;
+
 export interface NodesScene extends Scene {
   readonly bed: KubeletBed;
-  /** The same cluster under another name, reached over ssh, and with keys that change in place. */
-  readonly overSsh: string;
 }
 
-/** @param verification of the cluster that is reached through agent pods */
+/** @param verification of the cluster `demo` */
 export async function openNodesScene(verification: (bed: KubeletBed) => Fields): Promise<NodesScene> {
   const scene = await openScene({
     kubelet: { apiServerGracePeriodSeconds: 2 },
     policies: {
-      readyTimeout: '150s',
+      // A node that reboots on a busy machine.
+      readyTimeout: '5m',
       drain: { policy: 'fixed', duration: '15s', allowShorter: 'test' },
     },
   });
@@ -40,8 +49,8 @@ export async function openNodesScene(verification: (bed: KubeletBed) => Fields):
     bed.adminKubeconfigPath,
     path.join(import.meta.dirname, '../../deploy/rbac-verification-pod.yaml'),
   );
-  await configureBothWays(scene.configFile, bed, verification(bed));
-  return { ...scene, bed, overSsh: 'over-ssh' };
+  await configureWays(scene.configFile, bed, verification(bed));
+  return { ...scene, bed };
 }
 
 /** A pod that is verified with, on node-2. */
@@ -57,25 +66,28 @@ export function withProbePod(bed: KubeletBed): Fields {
   };
 }
 
-async function configureBothWays(file: string, bed: KubeletBed, verification: Fields): Promise<void> {
+async function configureWays(file: string, bed: KubeletBed, verification: Fields): Promise<void> {
   const config = parse(await readFile(file, 'utf8')) as { clusters: { platform: Fields; policies: Fields }[] };
-  const [first] = config.clusters;
-  const cluster = { ...first!, platform: { ...first!.platform, keyLayout: 'flags' } };
-  const { pod: _, ...platform } = first!.platform as { readonly pod: unknown };
-  const overSsh = {
-    ...cluster,
-    name: 'over-ssh',
-    platform: { ...platform, access: 'ssh', keyLayout: 'in-place', ssh: { configFile: bed.ssh.configFile } },
+  const { pod, ...platform } = config.clusters[0]!.platform as Fields & { readonly pod: unknown };
+  const clusters = Object.entries(WAYS).map(([name, way]) => ({
+    ...config.clusters[0],
+    name,
+    platform: {
+      ...platform,
+      ...(way.access === 'pod' ? { pod } : { ssh: { configFile: bed.ssh.configFile } }),
+      ...way,
+    },
     // Long enough for a restart, and short enough to wait for one that does not come.
-    policies: { ...cluster.policies, readyTimeout: '75s' },
-  };
-  await writeFile(file, stringify({ ...config, clusters: [{ ...cluster, verification }, overSsh] }));
+    policies: { ...config.clusters[0]!.policies, ...(name === 'over-ssh' ? { readyTimeout: '75s' } : {}) },
+    ...(name === 'demo' ? { verification } : {}),
+  }));
+  await writeFile(file, stringify({ ...config, clusters }));
 }
 
 /** Starts a rotation, does to it what `disturb` does, and gives its audit record. The demo's own clients try tokens all the while. */
 export async function rotateWhile(
   scene: NodesScene,
-  cluster: string,
+  cluster: Way,
   disturb: (handle: RotationHandle) => Promise<void>,
 ): Promise<AuditRecord> {
   const workloads = await startWorkloads(scene, { cacheMs: 2000, intervalMs: 250, reloadAfterMs: 2000 });
@@ -99,12 +111,34 @@ async function begin(scene: Scene): Promise<RotationHandle> {
       () => undefined,
       (error: unknown) => error as { readonly cause?: { readonly message?: string } },
     );
-    const begun = waitForStatus(handle, ({ phase }) => phase !== 'Preflight').then(() => 'begun' as const);
+    const begun = waitForStatus(handle, ({ phase }) => phase !== 'Preflight', 5 * MINUTE_MS).then(
+      () => 'begun' as const,
+    );
     begun.catch(() => undefined);
     const first = await Promise.race([begun, refusal]);
     if (first === 'begun' || attempt === 5 || !/cannot be reached|is not ready/.test(first?.cause?.message ?? ''))
       return handle;
   }
+}
+
+/** Disturbs a rotation while it pauses behind a step, so that no API server but the disturbed one is away. */
+export async function betweenSteps(
+  handle: RotationHandle,
+  step: string,
+  disturb: () => Promise<unknown>,
+): Promise<void> {
+  const because = (reason: string) => ({ args: [{ reason, by: 'test' }] as [{ reason: string; by: string }] });
+  await waitForStatus(handle, stepRuns(step), 5 * MINUTE_MS);
+  await handle.executeUpdate(pauseUpdate, because('somebody else is at work'));
+  await waitForStatus(handle, ({ state }) => state === 'paused', 5 * MINUTE_MS);
+  await disturb();
+  await handle.executeUpdate(resumeUpdate, because('it is done'));
+}
+
+/** What an upgrade does on one node. */
+export async function regenerateByKubeadm(bed: KubeletBed, node: string): Promise<void> {
+  await bed.regenerateControlPlane(node);
+  expect(await bed.regenerateSigningKey(node)).toContain('existing');
 }
 
 /** Waits until the rotation tells that it tries something again, for this reason. */
@@ -143,7 +177,7 @@ export async function expectNothingLeft(scene: NodesScene, namespaces: readonly 
   const podsIn = async (namespace: string) => (await core.listNamespacedPod({ namespace })).items;
   await vi.waitFor(
     async () => expect([...(await podsIn('keyturn-agents')), ...(await podsIn('keyturn-verify'))]).toEqual([]),
-    { timeout: MINUTE_MS, interval: 500 },
+    { timeout: 3 * MINUTE_MS, interval: 500 },
   );
   const { items } = await core.listNamespacedServiceAccount({ namespace: 'keyturn-verify' });
   expect(items.map(({ metadata }) => metadata!.name)).toEqual(['default']);
@@ -161,6 +195,19 @@ async function doctor(scene: Scene): Promise<readonly { level: string; what: str
     (error: unknown) => error as { stdout: string },
   );
   return JSON.parse(stdout) as readonly { level: string; what: string; found: string }[];
+}
+
+/** Start to end less declared waits, over what the components took to restart. */
+export function tellFigures(how: string, { startedAt, endedAt, steps, waits, probes }: AuditRecord): void {
+  const between = (from: string, until: string): number => Date.parse(until) - Date.parse(from);
+  const activeMs = between(startedAt, endedAt) - waits.reduce((sum, { from, until }) => sum + between(from, until), 0);
+  const restarts = steps.flatMap(({ restartMs = 0 }) => (restartMs > 0 ? [restartMs] : []));
+  const restartMs = restarts.reduce((sum, ms) => sum + ms, 0);
+  const seconds = (ms: number): string => (ms / 1000).toFixed(1);
+  process.stdout.write(
+    `Rotation ${how}: ${probes?.checks ?? 0} token checks, ${probes?.rejected ?? 0} rejected; active ${seconds(activeMs)} s ` +
+      `over ${restarts.length} restarts of ${seconds(restartMs)} s in all: ${(activeMs / restartMs).toFixed(2)}\n`,
+  );
 }
 
 function adminConfig(bed: KubeletBed): KubeConfig {

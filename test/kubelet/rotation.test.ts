@@ -1,15 +1,24 @@
-// Rotations of real nodes with real kubelets, reached through agent pods.
-import { copyFile, rm, writeFile } from 'node:fs/promises';
+// Rotations of real nodes with real kubelets, through agent pods and then over ssh, with what goes wrong on real nodes in between.
+// Most of the longest one's ten minutes is the wait until kubelet refreshes a token: the faults take place meanwhile.
+import { copyFile, readFile, rm, writeFile } from 'node:fs/promises';
 import path from 'node:path';
-import { afterAll, beforeAll, expect, test } from 'vitest';
-import { rollBackUpdate } from '../../src/workflows/messages.ts';
+import { afterAll, beforeAll, expect, test, vi } from 'vitest';
+import type { GuardedProcess } from '../../src/demo/guarded-process.ts';
+import { retryUpdate, rollBackUpdate } from '../../src/workflows/messages.ts';
 import { describeOnKubelet } from '../fixtures/kubelet-bed.ts';
+import { expectCleanEnd } from '../integration/clean-end.ts';
 import { readPublicJwks, rotate, snapshotNodes, stepRuns, waitForStatus } from '../integration/rotation-scene.ts';
 import {
+  betweenSteps,
+  coreApi,
   expectNothingLeft,
+  leaderOf,
   namespacesOf,
   openNodesScene,
+  regenerateByKubeadm,
   rotateWhile,
+  tellFigures,
+  waitForRetry,
   withProbePod,
   type NodesScene,
 } from './rotation-on-nodes.ts';
@@ -19,12 +28,13 @@ const because = (reason: string) => ({ args: [{ reason, by: 'test' }] as [{ reas
 
 describeOnKubelet('a rotation of real nodes', () => {
   let scene: NodesScene;
+  let worker: GuardedProcess;
   let namespaces: readonly string[];
 
   beforeAll(async () => {
     scene = await openNodesScene(withProbePod);
     namespaces = await namespacesOf(scene.bed);
-    await scene.startWorker();
+    worker = await scene.startWorker();
     // What an editor keeps while a file is open. kubelet does not read it, and it is nobody's to remove.
     await writeFile(inManifests('node-1', '.kube-apiserver.yaml.swp'), 'an editor is here');
   });
@@ -33,6 +43,13 @@ describeOnKubelet('a rotation of real nodes', () => {
   function inManifests(node: string, file: string): string {
     return path.join(scene.bed.nodes.find(({ name }) => name === node)!.manifestsDirectory, file);
   }
+  const readManifest = (node: string) => readFile(inManifests(node, 'kube-apiserver.yaml'), 'utf8');
+  const untilChanged = async (node: string, before: string) => {
+    await vi.waitFor(async () => expect(await readManifest(node)).not.toBe(before), {
+      timeout: 2 * MINUTE_MS,
+      interval: 50,
+    });
+  };
 
   test(
     'through agent pods, rolled back in Trusting or refused before, leaves everything byte for byte as it was',
@@ -40,8 +57,8 @@ describeOnKubelet('a rotation of real nodes', () => {
     async () => {
       const before = await snapshotNodes(scene);
       const jwksBefore = await readPublicJwks(scene);
-      const audit = await rotateWhile(scene, scene.cluster, async (handle) => {
-        await waitForStatus(handle, stepRuns('trust/node-1'));
+      const audit = await rotateWhile(scene, 'demo', async (handle) => {
+        await waitForStatus(handle, stepRuns('trust/node-1'), 5 * MINUTE_MS);
         await handle.executeUpdate(rollBackUpdate, because('changed our mind'));
       });
       expect(audit).toMatchObject({ outcome: 'rolled-back', probes: { rejected: 0 } });
@@ -57,4 +74,112 @@ describeOnKubelet('a rotation of real nodes', () => {
       await expectNothingLeft(scene, namespaces);
     },
   );
+
+  test(
+    'through agent pods survives a node that reboots, a kubelet that stops, and agents and components that are killed',
+    { timeout: 25 * MINUTE_MS },
+    async () => {
+      const { bed } = scene;
+      const before = await snapshotNodes(scene);
+      const leaders = [await leaderOf(bed)];
+
+      const audit = await rotateWhile(scene, 'demo', async (handle) => {
+        // A node reboots while its API server is on its way to the new key.
+        const first = await readManifest('node-1');
+        await waitForStatus(handle, stepRuns('trust/node-1'), 5 * MINUTE_MS);
+        await untilChanged('node-1', first);
+        await bed.rebootNode('node-1');
+
+        // Another tool's copy lies beside a manifest: kubelet would start that one.
+        const copy = inManifests('node-2', 'kube-apiserver.yaml.tmp');
+        await copyFile(inManifests('node-2', 'kube-apiserver.yaml'), copy);
+        const held = await waitForStatus(handle, ({ state }) => state === 'held', 4 * MINUTE_MS);
+        expect(held.held, held.held?.message).toMatchObject({ step: 'trust/node-2', code: 'MANIFEST_UNSUPPORTED' });
+        expect(held.held?.message).toContain('kube-apiserver.yaml.tmp is a second manifest');
+        await rm(copy);
+        // The kubelet of the next node does not run: that is told, and waited for.
+        await bed.stopKubelet('node-3');
+        await handle.executeUpdate(retryUpdate, because('the copy is gone'));
+        await waitForStatus(handle, stepRuns('trust/node-3'), 5 * MINUTE_MS);
+        await waitForRetry(handle, /node-3 cannot be reached/);
+        await bed.startKubelet('node-3');
+
+        // The agent that watches over a change is evicted in the middle of it.
+        const second = await readManifest('node-1');
+        await waitForStatus(handle, stepRuns('sign/node-1'), 5 * MINUTE_MS);
+        await untilChanged('node-1', second);
+        await evictAgent('node-1');
+
+        // The leader among the controller managers dies.
+        await waitForStatus(handle, stepRuns('switch-controller-manager/node-1'), 5 * MINUTE_MS);
+        leaders.push(await leaderOf(bed));
+        await bed.exec(leaders.at(-1)!, ['busybox', 'killall', '-KILL', 'kube-controller-manager']);
+
+        // The worker dies in the middle of a change.
+        const third = await readManifest('node-2');
+        await waitForStatus(handle, stepRuns('sign/node-2'), 5 * MINUTE_MS);
+        await untilChanged('node-2', third);
+        worker.signal('SIGKILL');
+        await worker.exited;
+        worker = await scene.startWorker();
+
+        // The API server through which the others are reached ends, while a third one restarts.
+        const fourth = await readManifest('node-3');
+        await waitForStatus(handle, stepRuns('sign/node-3'), 5 * MINUTE_MS);
+        await untilChanged('node-3', fourth);
+        await bed.killApiServer('node-1');
+      });
+
+      await expectCleanEnd(scene, audit, before);
+      const proofOf = (step: string) => audit.steps.find(({ id }) => id === step)?.proof;
+      expect(proofOf('verify-with-pod')).toContain(
+        `got a token of ${audit.keys[1]!.kid}, which a relying party accepts`,
+      );
+      expect(proofOf('prove-pod-refresh')).toContain(`holds a token of ${audit.keys[1]!.kid}`);
+      leaders.push(await leaderOf(bed));
+      expect(new Set(leaders).size).toBeGreaterThan(1);
+      await expectNothingLeft(scene, namespaces);
+      tellFigures('through agent pods, with faults', audit);
+    },
+  );
+
+  test(
+    'over ssh, in place: a kubelet that does not act has its manifest back, and kubeadm takes nothing away',
+    { timeout: 20 * MINUTE_MS },
+    async () => {
+      const { bed } = scene;
+      const before = await snapshotNodes(scene);
+      const audit = await rotateWhile(scene, 'over-ssh', async (handle) => {
+        await waitForStatus(handle, stepRuns('trust/node-2'), 5 * MINUTE_MS);
+        const manifest = await readManifest('node-3');
+        await bed.stopKubelet('node-3');
+        const { held } = await waitForStatus(handle, ({ state }) => state === 'held', 6 * MINUTE_MS);
+        expect(held, held?.message).toMatchObject({ step: 'trust/node-3', code: 'MANIFEST_REFUSED' });
+        expect(held?.message).toContain('The former manifest is back');
+        expect(await readManifest('node-3')).toBe(manifest);
+        await bed.startKubelet('node-3');
+        await regenerateByKubeadm(bed, 'node-1');
+        await handle.executeUpdate(retryUpdate, because('kubelet runs again'));
+
+        await betweenSteps(handle, 'sign/node-2', () => regenerateByKubeadm(bed, 'node-1'));
+        await waitForStatus(handle, stepRuns('drain'), 5 * MINUTE_MS);
+        await regenerateByKubeadm(bed, 'node-3');
+      });
+      await expectCleanEnd(scene, audit, before);
+      await expectNothingLeft(scene, namespaces);
+      tellFigures('over ssh, in place', audit);
+
+      const after = await snapshotNodes(scene);
+      for (const { name } of bed.nodes) await regenerateByKubeadm(bed, name);
+      expect(await snapshotNodes(scene)).toEqual(after);
+    },
+  );
+
+  async function evictAgent(node: string): Promise<void> {
+    const core = coreApi(scene.bed);
+    const { items } = await core.listNamespacedPod({ namespace: 'keyturn-agents' });
+    const name = items.find(({ spec }) => spec?.nodeName === node)!.metadata!.name!;
+    const body = { apiVersion: 'policy/v1', kind: 'Eviction', metadata: { name, namespace: 'keyturn-agents' } };
+    await core.createNamespacedPodEviction({ namespace: 'keyturn-agents', name, body });
+  }
 });
