@@ -305,8 +305,8 @@ test('a Shoot moves to another issuer: accepted before it issues, the former one
 }, 300_000);
 
 async function mintToken(): Promise<string> {
-  const path = '/api/v1/namespaces/default/serviceaccounts/default/token';
-  const { body } = await cluster.asAdmin('POST', path, { spec: { expirationSeconds: 3600 } });
+  const tokens = '/api/v1/namespaces/default/serviceaccounts/default/token';
+  const { body } = await cluster.asAdmin('POST', tokens, { spec: { expirationSeconds: 3600 } });
   return (body as { status: { token: string } }).status.token;
 }
 
