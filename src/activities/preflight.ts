@@ -160,7 +160,7 @@ async function planOrGiveUp(
   }
 }
 
-function refusal(
+export function refusal(
   cluster: string,
   blockers: readonly { readonly code: string; readonly message: string }[],
 ): KeyturnError {
@@ -172,7 +172,7 @@ function refusal(
   );
 }
 
-function withOverrides(policies: ClusterPolicies, input: RotationInput): ClusterPolicies {
+export function withOverrides(policies: ClusterPolicies, input: RotationInput): ClusterPolicies {
   return {
     ...policies,
     relyingPartyCacheMs: input.relyingPartyCacheMs ?? policies.relyingPartyCacheMs,

@@ -2,6 +2,7 @@
 import type { Capabilities } from './capabilities.ts';
 import type { DrainComputation } from './drain.ts';
 import type { GuardName } from './guards.ts';
+import type { IssuerActionType, IssuerMigration } from './issuer-migration.ts';
 import type { ChosenKeyLayout } from './key-layout.ts';
 import type { RefreshWait } from './kubelet-refresh.ts';
 import type { LegacyTokenReport } from './legacy-token-report.ts';
@@ -54,7 +55,7 @@ export type NodeActionType =
 export type WaitType = 'relyingParties' | 'drain' | 'drainNext' | 'kubelet';
 
 export type Action =
-  | { readonly type: ClusterActionType }
+  | { readonly type: ClusterActionType | IssuerActionType }
   | { readonly type: NodeActionType; readonly node: string }
   | { readonly type: 'restartWorkload'; readonly workload: WorkloadName }
   | { readonly type: 'wait'; readonly wait: WaitType };
@@ -106,6 +107,8 @@ export interface Plan {
   readonly legacyTokens?: LegacyTokenReport;
   /** How the nodes are changed; absent in plans of before there was a choice. */
   readonly keyLayout?: ChosenKeyLayout;
+  /** Of a plan that changes the issuer, not the key. */
+  readonly migration?: IssuerMigration;
 }
 
 export interface PlanInput {

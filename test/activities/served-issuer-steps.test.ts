@@ -40,6 +40,7 @@ function contextOf(milestones: Milestones, onWait: (words: string) => Promise<vo
   const waits: string[] = [];
   const context = {
     adapters: {
+      platform: { capabilities: { ordering: 'staged', rollBack: true } },
       publicIssuer: { jwksUrl, discoveryUrl: '', fetch: createTrustingFetch() },
     } as unknown as ClusterAdapters,
     input: {} as StepContext['input'],

@@ -325,6 +325,12 @@ function writingContract(name: string, make: () => Promise<PublisherUnderTest>):
       expect((await open().read('jwks'))?.etag).toBe(before?.etag);
     });
 
+    test('where nothing is yet, nothing speaks against writing', async () => {
+      const { open } = await make();
+      await open().assertWritable?.();
+      expect(await open().read('jwks')).toBeUndefined();
+    });
+
     test('that it can be written is shown without writing', async () => {
       const { open, store } = await make();
       await store('jwks', ofCcoctl, 'text/plain');
