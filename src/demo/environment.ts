@@ -32,6 +32,8 @@ export interface EnvironmentOptions extends KeyturnConfigOptions {
    */
   readonly kubelet?: true | Pick<KubeletBedOptions, 'apiServerGracePeriodSeconds' | 'fileCheckFrequencySeconds'>;
   readonly nodes?: number;
+  /** Of the embedded control plane. Default 1. */
+  readonly etcdMembers?: number;
   readonly signingKey?: KeyType;
   /** Another issuer than the object store, whose documents are then the business of whoever names it; see `ControlPlaneOptions`. */
   readonly issuer?: string;
@@ -151,7 +153,8 @@ async function startEmbedded(options: EnvironmentOptions, issuer: string): Promi
     kubeApiServer: await find('kube-apiserver'),
     kubeControllerManager: await find('kube-controller-manager'),
   };
-  return startControlPlane({ ...controlPlaneOptions(options, issuer), components });
+  const etcdMembers = options.etcdMembers === undefined ? {} : { etcdMembers: options.etcdMembers };
+  return startControlPlane({ ...controlPlaneOptions(options, issuer), ...etcdMembers, components });
 }
 
 async function startRealNodes(options: EnvironmentOptions, issuer: string): Promise<KubeletBed> {

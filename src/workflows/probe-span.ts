@@ -1,5 +1,5 @@
 // Token probes beside the steps: one activity that runs from the first phase of a span to its last.
-import { CancellationScope, isCancellation } from '@temporalio/workflow';
+import { ActivityFailure, CancellationScope, isCancellation, patched, TimeoutFailure } from '@temporalio/workflow';
 import type { ProbeInput } from '../activities/contract.ts';
 import { mergeCounts, type ProbeCounts } from '../rotation/probe-counts.ts';
 import { probes } from './activity-stubs.ts';
@@ -40,7 +40,14 @@ export class ProbeSpan {
     try {
       this.add(await scope.run(() => probes.probeTokens.executeWithOptions({ summary }, [this.input])));
     } catch (error) {
-      if (!(isCancellation(error) && scope.consideredCancelled)) this.fail(failureOf(error));
+      if (scope.consideredCancelled && isCancellation(error)) return;
+      const lost = lostWorker(error);
+      // Since 0.1.0: rotations that were held by it stay held.
+      if (scope.consideredCancelled && lost !== null && patched('probes-lost-while-they-end')) {
+        if (isProbeCounts(lost.lastHeartbeatDetails)) this.add(lost.lastHeartbeatDetails);
+        return;
+      }
+      this.fail(failureOf(error));
     } finally {
       this.scope = null;
     }
@@ -55,6 +62,11 @@ export class ProbeSpan {
   private add(counts: ProbeCounts): void {
     this.counts = mergeCounts(this.counts, counts);
   }
+}
+
+/** Null where something else went wrong. What was asked to end is not given to another worker: its time-out is all that comes. */
+function lostWorker(error: unknown): TimeoutFailure | null {
+  return error instanceof ActivityFailure && error.cause instanceof TimeoutFailure ? error.cause : null;
 }
 
 /** A failure's details are whatever the worker's version of the activity put there. */

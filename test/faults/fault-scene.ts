@@ -2,6 +2,8 @@
 import { cp, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { bundleWorkflowCode, DefaultLogger } from '@temporalio/worker';
 import { parse, stringify } from 'yaml';
 import type { BlobStore } from '../../src/demo/blob-store.ts';
 import { observeCommand } from '../../src/demo/components/run-command.ts';
@@ -17,6 +19,7 @@ export type WorkerKind = 'as it is' | 'clock 10 min behind' | 'clock 10 min ahea
 
 const TEN_MINUTES_MS = 600_000;
 const WORKER_STOP_MS = 15_000;
+const workflowsPath = fileURLToPath(new URL('../../src/workflows/index.ts', import.meta.url));
 
 export class FaultScene {
   readonly scene: Scene;
@@ -24,8 +27,8 @@ export class FaultScene {
   readonly front: FaultyFront;
   /** Between the worker and each API server, by node. */
   readonly cables: ReadonlyMap<string, CuttingProxy>;
-  /** The pki folder of node-2 is a disk of 1 MiB; false where this machine cannot mount one. */
-  readonly hasSmallDisk: boolean;
+  /** Each pki folder is a disk of 1 MiB; false where this machine cannot mount one. */
+  readonly hasSmallDisks: boolean;
   /** Workers that were started, the first included. */
   workersStarted = 0;
   readonly nextVersion: NextVersion;
@@ -36,6 +39,7 @@ export class FaultScene {
   static async open(): Promise<FaultScene> {
     let front: FaultyFront | undefined;
     const scene = await openScene({
+      etcdMembers: 3,
       blobStoreFront: async (store: BlobStore) => (front = await FaultyFront.start(store)).store,
       policies: {
         drain: { policy: 'fixed', duration: '5s', allowShorter: 'test' },
@@ -46,9 +50,10 @@ export class FaultScene {
     });
     if (front === undefined || scene.embedded === undefined) throw new Error('this needs an embedded control plane');
     const cables = await layCables(scene);
-    const hasSmallDisk = await mountSmallDisk(scene);
-    const faultScene = new FaultScene(scene, scene.embedded, front, cables, hasSmallDisk);
+    const hasSmallDisks = await mountSmallDisks(scene);
+    const faultScene = new FaultScene(scene, scene.embedded, front, cables, hasSmallDisks);
     try {
+      await faultScene.#bundleWorkflows();
       await faultScene.startWorker();
     } catch (error) {
       await faultScene.close();
@@ -62,20 +67,20 @@ export class FaultScene {
     embedded: EmbeddedControlPlane,
     front: FaultyFront,
     cables: ReadonlyMap<string, CuttingProxy>,
-    hasSmallDisk: boolean,
+    hasSmallDisks: boolean,
   ) {
     this.scene = scene;
     this.embedded = embedded;
     this.front = front;
     this.cables = cables;
-    this.hasSmallDisk = hasSmallDisk;
+    this.hasSmallDisks = hasSmallDisks;
     this.nextVersion = new NextVersion(scene);
   }
 
   /** In place of the one that runs now, which must be gone. */
   async startWorker(kind: WorkerKind = 'as it is'): Promise<void> {
     this.#hasEnded = false;
-    const worker = await this.scene.startWorker('default', environmentOf(kind));
+    const worker = await this.scene.startWorker('default', this.#environmentOf(kind));
     this.workersStarted += 1;
     this.#worker = worker;
     void worker.exited.then(() => {
@@ -118,8 +123,30 @@ export class FaultScene {
     await this.scene.stop();
     for (const cable of this.cables.values()) await cable.close();
     await this.front.close();
-    if (this.hasSmallDisk) await succeeds('umount', ['-l', this.pkiOf('node-2')]);
+    if (this.hasSmallDisks) {
+      for (const { pkiDirectory } of this.embedded.nodes) await succeeds('umount', ['-l', pkiDirectory]);
+    }
     await this.scene.close();
+  }
+
+  /** Once for all workers: many are started, and each would take seconds to make the same. */
+  async #bundleWorkflows(): Promise<void> {
+    const { code } = await bundleWorkflowCode({ workflowsPath, logger: new DefaultLogger('ERROR') });
+    await writeFile(this.#bundleFile, code);
+  }
+
+  get #bundleFile(): string {
+    return path.join(this.scene.directory, 'workflows.js');
+  }
+
+  #environmentOf(kind: WorkerKind): Readonly<Record<string, string>> {
+    const shiftMs = { 'as it is': 0, 'clock 10 min ahead': TEN_MINUTES_MS, 'clock 10 min behind': -TEN_MINUTES_MS };
+    const preloaded = ['bundled-worker.ts', ...(kind === 'as it is' ? [] : ['shifted-clock.ts'])];
+    return {
+      NODE_OPTIONS: preloaded.map(preload).join(' '),
+      KEYTURN_TEST_BUNDLE: this.#bundleFile,
+      KEYTURN_TEST_CLOCK_MS: String(shiftMs[kind]),
+    };
   }
 
   #node(name: string) {
@@ -127,12 +154,6 @@ export class FaultScene {
     if (node === undefined) throw new RangeError(`no node ${name}`);
     return node;
   }
-}
-
-function environmentOf(kind: WorkerKind): Readonly<Record<string, string>> {
-  if (kind === 'as it is') return {};
-  const shiftMs = kind === 'clock 10 min ahead' ? TEN_MINUTES_MS : -TEN_MINUTES_MS;
-  return { NODE_OPTIONS: preload('shifted-clock.ts'), KEYTURN_TEST_CLOCK_MS: String(shiftMs) };
 }
 
 /** The worker reaches each API server through a proxy of ours: keyturn.yaml names it as that server's own address. */
@@ -151,15 +172,20 @@ async function layCables(scene: Scene): Promise<ReadonlyMap<string, CuttingProxy
   return cables;
 }
 
-/** The files stay, on a file system that a test can fill. */
-async function mountSmallDisk({ controlPlane }: Scene): Promise<boolean> {
-  const pki = controlPlane.nodes.find(({ name }) => name === 'node-2')?.pkiDirectory;
-  if (pki === undefined) return false;
+/** The files stay, on file systems that a test can fill. */
+async function mountSmallDisks({ controlPlane }: Scene): Promise<boolean> {
+  for (const { pkiDirectory } of controlPlane.nodes) {
+    if (!(await mountSmallDisk(pkiDirectory))) return false;
+  }
+  return true;
+}
+
+async function mountSmallDisk(directory: string): Promise<boolean> {
   const kept = await mkdtemp(path.join(tmpdir(), 'keyturn-pki-'));
   try {
-    await cp(pki, kept, { recursive: true, preserveTimestamps: true });
-    if (!(await succeeds('mount', ['-t', 'tmpfs', '-o', 'size=1m,mode=0755', 'tmpfs', pki]))) return false;
-    await cp(kept, pki, { recursive: true, preserveTimestamps: true });
+    await cp(directory, kept, { recursive: true, preserveTimestamps: true });
+    if (!(await succeeds('mount', ['-t', 'tmpfs', '-o', 'size=1m,mode=0755', 'tmpfs', directory]))) return false;
+    await cp(kept, directory, { recursive: true, preserveTimestamps: true });
     return true;
   } finally {
     await rm(kept, { recursive: true, force: true });

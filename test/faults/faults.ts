@@ -19,7 +19,7 @@ function at(expectation: Expectation, ...moments: readonly MomentName[]): Fault[
 }
 
 const hasPassed = async (trial: Trial, moment: Moment): Promise<boolean> => {
-  const status = await trial.status();
+  const status = await trial.rotation.status();
   return status !== undefined && isDone(status, moment.step);
 };
 
@@ -35,11 +35,11 @@ const WORKER: readonly Fault[] = [
     expected: everywhere('goes on'),
     comesBefore: true,
     make: (trial) => ({
-      begin: () => trial.pause(),
-      isFelt: async () => (await trial.status())?.state === 'paused',
+      begin: () => trial.rotation.pause(),
+      isFelt: async () => (await trial.rotation.status())?.state === 'paused',
       mend: async () => {
         await restartWorker(trial.world);
-        await trial.resume();
+        await trial.rotation.resume();
       },
     }),
   },
@@ -62,13 +62,13 @@ const WORKER: readonly Fault[] = [
   ...(['behind', 'ahead'] as const).map((way): Fault => ({
     name: `worker's clock 10 min ${way}`,
     how: `another worker in its place whose Date is shifted by a preload (TLS and Temporal's core keep the true time), until the step is done, fails or holds`,
-    // Ahead in Publishing or Verifying nothing is endangered.
-    expected: at('either', 'Publishing', 'Trusting', 'Signing', 'Verifying', 'Pruning', 'Untrusting'),
+    // The phases with waits, and those that change who signs and who is trusted.
+    expected: at('either', 'Publishing', 'Signing', 'Draining', 'Untrusting'),
     comesBefore: true,
     blindsWorker: true,
     make: (trial, moment) => ({
       begin: () => trial.world.replaceWorker(`clock 10 min ${way}`),
-      isFelt: async () => (await hasPassed(trial, moment)) || (await trial.pendingFailures()).length > 0,
+      isFelt: async () => (await hasPassed(trial, moment)) || (await trial.rotation.pendingFailures()).length > 0,
       mend: () => trial.world.replaceWorker('as it is'),
     }),
   })),
@@ -79,7 +79,7 @@ const WORKER: readonly Fault[] = [
     lasts: true,
     make: (trial) => ({
       begin: () => trial.world.nextVersion.takeOver(),
-      isFelt: async () => (await trial.buildId()) !== undefined,
+      isFelt: async () => (await trial.rotation.buildId()) !== undefined,
       mend: NOTHING_TO_DO,
     }),
   },
@@ -111,15 +111,16 @@ const SERVERS: readonly Fault[] = [
   },
   {
     name: 'API server hangs',
-    how: 'SIGSTOP of node-3’s kube-apiserver until probes outside went unanswered or the step was refused for it, then SIGCONT',
+    how: 'SIGSTOP of another node’s kube-apiserver until probes outside went unanswered or the step was refused for it, then SIGCONT',
     expected: everywhere('goes on'),
-    make: (trial) => {
-      const unanswered = () => trial.counts()?.byParty['node-3']?.unreachable ?? 0;
+    make: (trial, moment) => {
+      const node = moment.node === 'node-3' ? 'node-1' : 'node-3';
+      const unanswered = () => trial.counts()?.byParty[node]?.unreachable ?? 0;
       const before = unanswered();
       return {
-        begin: () => trial.world.embedded.freezeApiServer('node-3'),
+        begin: () => trial.world.embedded.freezeApiServer(node),
         isFelt: async () => unanswered() > before + 1,
-        mend: () => trial.world.embedded.thawApiServer('node-3'),
+        mend: () => trial.world.embedded.thawApiServer(node),
       };
     },
   },
@@ -134,11 +135,22 @@ const SERVERS: readonly Fault[] = [
     }),
   },
   {
-    name: 'etcd lost',
-    how: 'SIGKILL of the only etcd until no API server says that it is ready; started again on its data',
+    name: 'etcd member lost',
+    how: 'SIGKILL of one of three members until the step is done without it; started again on its data',
+    expected: everywhere('goes on'),
+    comesBefore: true,
+    make: (trial, moment) => ({
+      begin: () => trial.world.embedded.killEtcd(1),
+      isFelt: () => hasPassed(trial, moment),
+      mend: () => trial.world.embedded.startEtcd(),
+    }),
+  },
+  {
+    name: 'etcd without quorum',
+    how: 'SIGKILL of two of three members until no API server says that it is ready; started again on their data',
     expected: everywhere('goes on'),
     make: ({ world: { embedded } }) => ({
-      begin: () => embedded.killEtcd(),
+      begin: () => embedded.killEtcd(2),
       isFelt: async () => {
         const caPem = await readFile(embedded.caPath, 'utf8');
         const answers = embedded.nodes.map(({ apiServerUrl }) => probeHttps({ url: `${apiServerUrl}/readyz`, caPem }));
@@ -149,12 +161,12 @@ const SERVERS: readonly Fault[] = [
   },
   {
     name: 'network to a node cut',
-    how: 'a proxy between the worker and node-2’s API server ends every connection until a step failed for it or was done without it',
+    how: 'a proxy between the worker and the node’s API server ends every connection until a step failed for it or was done without it',
     expected: everywhere('goes on'),
     comesBefore: true,
     make: (trial, moment) => ({
       begin: async () => trial.world.cables.get(moment.node)?.cut(),
-      isFelt: async () => (await hasPassed(trial, moment)) || (await trial.pendingFailures()).length > 0,
+      isFelt: async () => (await hasPassed(trial, moment)) || (await trial.rotation.pendingFailures()).length > 0,
       mend: async () => trial.world.cables.get(moment.node)?.restore(),
     }),
   },
@@ -202,15 +214,15 @@ const BLOB_STORE: readonly Fault[] = [
 const FILES: readonly Fault[] = [
   {
     name: 'disk full on a node',
-    how: 'the pki folder of node-2 is a file system of 1 MiB that is filled to the last byte until the rotation holds',
+    how: 'the pki folder of the node is a file system of 1 MiB that is filled to the last byte until the rotation holds',
     expected: at('holds', 'Trusting', 'Signing', 'Untrusting'),
     comesBefore: true,
-    isPossible: async ({ hasSmallDisk }) => hasSmallDisk,
+    isPossible: async ({ hasSmallDisks }) => hasSmallDisks,
     make: (trial, moment) => fillDisk(trial.world.pkiOf(moment.node), () => hasPassed(trial, moment)),
   },
   {
     name: 'manifests folder read-only',
-    how: 'chattr +i on the folder of node-2 until the rotation holds',
+    how: 'chattr +i on the folder of the node until the rotation holds',
     expected: at('holds', 'Trusting', 'Signing', 'Untrusting'),
     comesBefore: true,
     isPossible: ({ scene }) => canMakeImmutable(scene.directory),
@@ -224,7 +236,7 @@ const FILES: readonly Fault[] = [
   },
   {
     name: 'key file truncated',
-    how: 'each key file that the rotation brings to node-2 is emptied at once, until the rotation holds',
+    how: 'each key file that the rotation brings to the node is emptied at once, until the rotation holds',
     expected: at('holds', 'Trusting', 'Signing'),
     comesBefore: true,
     make: (trial, moment) => truncateNewKeys(trial.world.pkiOf(moment.node), () => hasPassed(trial, moment)),

@@ -98,9 +98,9 @@ export function foreignWriter(trial: Trial, { node, step }: Moment): FaultAtWork
       running = untilStopped(stopping.signal, WRITER_MS, addLine);
     },
     isFelt: async () => {
-      const status = await trial.status();
+      const status = await trial.rotation.status();
       if (status !== undefined && isDone(status, step)) return true;
-      return (await trial.pendingFailures()).includes('FILE_CHANGED');
+      return (await trial.rotation.pendingFailures()).includes('FILE_CHANGED');
     },
     mend: async () => {
       stopping.abort();

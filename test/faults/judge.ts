@@ -44,8 +44,9 @@ function rejections(trial: Trial, audit: AuditRecord): readonly string[] {
   ];
 }
 
-function unexpected({ moment, faults, expected, held }: InjectionResult): readonly string[] {
+function unexpected({ moment, faults, expected, held, isPutBack }: InjectionResult): readonly string[] {
   const what = `${faults.join(' and ')} in ${moment}`;
+  if (!isPutBack) return [`${what} held the rotation before the former manifest was back`];
   if (expected === 'goes on' && held.length > 0) return [`${what} held the rotation: ${held.join(', ')}`];
   if (expected === 'holds' && held.length === 0) return [`${what} did not hold the rotation`];
   return [];

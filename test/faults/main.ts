@@ -6,18 +6,19 @@ import { FAULTS, faultNamed } from './faults.ts';
 import { allCells, packCells, randomPairs, TELLING_BACK } from './matrix.ts';
 import { writeReport } from './report.ts';
 import { runTrial, type TrialResult } from './run-trial.ts';
-import type { TrialPlan } from './trial.ts';
+import type { Injection, TrialPlan } from './trial.ts';
 
 const USAGE = `npm run faults -- [options]
   --fault <name>     only this fault; may be repeated
   --phase <name>     only this phase; may be repeated
   --alone            one fault a rotation, where many share one otherwise
-  --pairs <n>        so many random pairs of faults in place of the matrix
+  --pairs <n>        so many rotations with random pairs of faults in place of the matrix
   --also-pairs <n>   the same, and then the matrix
   --seed <n>         of the pairs; default 1
   --minutes <n>      begin no rotation after that
   --report <file>    default: docs/reliability.md
-  --log <file>       one line of JSON for each rotation; what stands in it is part of the report and is not run again`;
+  --log <file>       one line of JSON for each rotation; what stands in it is part of the report and is not run again
+Ctrl-C ends it after the rotation that is under way.`;
 
 const { values: options } = parseArgs({
   options: {
@@ -41,8 +42,10 @@ if (options.help) {
 
 const startedAt = new Date();
 const results: TrialResult[] = await readLog(options.log);
-const world = await FaultScene.open();
+let world = await FaultScene.open();
 let isGood = true;
+let isStopping = false;
+process.once('SIGINT', () => (isStopping = true));
 try {
   const impossible: string[] = [];
   for (const { name, isPossible } of FAULTS) {
@@ -56,9 +59,13 @@ try {
   const endAt = startedAt.getTime() + Number(options.minutes) * 60_000;
   const plans = plansOf(impossible);
   for (const [index, plan] of plans.entries()) {
-    if (Date.now() > endAt) break;
+    if (isStopping || Date.now() > endAt) break;
     say(`\n${index + 1} of ${plans.length}: ${describe(plan)}`);
-    const result = await runTrial(world, plan);
+    const result = await runTrial(world, plan, ({ moment, faults, held, seconds }) => {
+      say(
+        `  ${moment}: ${faults.join(' with ')}: ${seconds} s${held.length === 0 ? '' : `, held: ${held.join(', ')}`}`,
+      );
+    });
     results.push(result);
     isGood &&= result.findings.length === 0;
     const { probes, outcome, seconds, holds, findings } = result;
@@ -68,6 +75,10 @@ try {
     for (const finding of findings) say(`  FINDING: ${finding}`);
     if (options.log !== undefined) await appendFile(options.log, `${JSON.stringify(result)}\n`);
     await writeReport(options.report, facts, results);
+    if (result.outcome === 'not-ended') {
+      await world.close();
+      world = await FaultScene.open();
+    }
   }
 } finally {
   await world.close();
@@ -75,14 +86,16 @@ try {
 process.exit(isGood ? 0 : 1);
 
 function plansOf(impossible: readonly string[]): readonly TrialPlan[] {
-  const pairs = (count: string | undefined) =>
-    [...(count === undefined ? [] : [TELLING_BACK]), ...randomPairs(Number(count ?? 0), Number(options.seed))].filter(
-      ({ injections }) =>
-        injections.every(({ moment, faults }) => {
-          const names = faults.map(({ name }) => name);
-          return names.every((name) => !impossible.includes(name)) && !hasRun(moment, names);
-        }),
-    );
+  const isNew = ({ moment, faults }: Injection) => {
+    const names = faults.map(({ name }) => name);
+    return names.every((name) => !impossible.includes(name)) && !hasRun(moment, names);
+  };
+  const pairs = (count: string | undefined): readonly TrialPlan[] => {
+    if (count === undefined) return [];
+    const all = [TELLING_BACK, ...randomPairs(Number(count), Number(options.seed))];
+    const left = all.map((plan) => ({ ...plan, injections: plan.injections.filter(isNew) }));
+    return left.filter(({ injections }) => injections.length > 0);
+  };
   if (options.pairs !== undefined) return pairs(options.pairs);
   const faults = (options.fault?.map(faultNamed) ?? FAULTS).filter(({ name }) => !impossible.includes(name));
   const cells = allCells(faults).filter(({ moment, fault }) => {

@@ -1,6 +1,6 @@
 // Which rotations try which faults: all cells of the matrix in few rotations, or random pairs by a seed.
 import { FAULTS, faultNamed } from './faults.ts';
-import { MOMENT_NAMES, type MomentName } from './moments.ts';
+import { type Moment, MOMENT_NAMES, type MomentName, MOMENTS } from './moments.ts';
 import type { Fault, Injection, TrialPlan } from './trial.ts';
 
 export interface Cell {
@@ -14,10 +14,11 @@ export const TELLING: TrialPlan = {
   injections: [
     one('Staging', 'Temporal killed'),
     one('Publishing', 'Blob store stale'),
-    one('Trusting', 'manifest changed by another'),
-    one('Signing', 'worker killed in the activity'),
-    one('Verifying', 'etcd lost'),
-    one('Draining', 'API server killed'),
+    one('Trusting', 'key file truncated'),
+    one('Signing', 'manifest changed by another'),
+    one('Verifying', 'etcd without quorum'),
+    one('Refreshing', 'API server hangs'),
+    one('Draining', 'worker killed in the activity'),
     one('Pruning', 'Blob store answers 403'),
     one('Untrusting', 'network to a node cut'),
   ],
@@ -26,11 +27,11 @@ export const TELLING: TrialPlan = {
 /** A pair, in the most delicate phase, from which an operator goes back. */
 export const TELLING_BACK: TrialPlan = {
   ending: 'back',
-  injections: [{ moment: 'Signing', faults: ['worker killed in the activity', 'Blob store away'].map(faultNamed) }],
+  injections: [one('Signing', 'worker killed in the activity', 'Blob store away')],
 };
 
-function one(moment: MomentName, fault: string): Injection {
-  return { moment, faults: [faultNamed(fault)] };
+function one(moment: MomentName, ...faults: readonly string[]): Injection {
+  return { moment, at: MOMENTS[moment][0], faults: faults.map(faultNamed) };
 }
 
 export function allCells(faults: readonly Fault[] = FAULTS): readonly Cell[] {
@@ -39,7 +40,9 @@ export function allCells(faults: readonly Fault[] = FAULTS): readonly Cell[] {
   );
 }
 
-/** Packs cells into rotations: in each phase of one rotation comes one fault, each fault once, mended before the next comes. */
+const ALL_MOMENTS = MOMENT_NAMES.flatMap((moment) => MOMENTS[moment].map((at: Moment) => ({ moment, at })));
+
+/** Packs cells into rotations: at each moment of one rotation comes one fault, each fault once, mended before the next comes. */
 export function packCells(cells: readonly Cell[]): readonly TrialPlan[] {
   const plans: TrialPlan[] = [];
   let left = cells;
@@ -48,23 +51,27 @@ export function packCells(cells: readonly Cell[]): readonly TrialPlan[] {
   });
   if (telling.length === TELLING.injections.length) {
     plans.push(TELLING);
-    left = cells.filter((cell) => !telling.includes(cell));
+    left = left.filter((cell) => !telling.includes(cell));
   }
   while (left.length > 0) {
-    const chosen: Cell[] = [];
-    for (const [index, moment] of MOMENT_NAMES.entries()) {
-      const free = left.filter((cell) => cell.moment === moment && chosen.every(({ fault }) => fault !== cell.fault));
+    const injections: Injection[] = [];
+    for (const [index, { moment, at }] of ALL_MOMENTS.entries()) {
+      const used = injections.flatMap(({ faults }) => faults);
+      const free = left.filter(({ fault, ...cell }) => {
+        return cell.moment === moment && !used.includes(fault) && !(at.isTight && fault.comesBefore);
+      });
       // The faults of the moments that stand beside are spread, so that one rotation is not all of one kind.
-      const cell = free[(index * 3) % Math.max(free.length, 1)];
+      // Nothing comes after a fault that lasts: it waits until nothing else is left here.
+      const passing = free.filter(({ fault }) => !fault.lasts);
+      const cell = passing[(index * 3) % Math.max(passing.length, 1)] ?? free[0];
       if (cell === undefined) continue;
-      chosen.push(cell);
+      injections.push({ moment, at, faults: [cell.fault] });
       if (cell.fault.lasts) break;
     }
-    left = left.filter((cell) => !chosen.includes(cell));
-    plans.push({
-      ending: 'forward',
-      injections: chosen.map(({ fault, moment }) => ({ moment, faults: [fault] })),
-    });
+    const isTaken = ({ fault, moment }: Cell) =>
+      injections.some((each) => each.moment === moment && each.faults.includes(fault));
+    left = left.filter((cell) => !isTaken(cell));
+    plans.push({ ending: 'forward', injections });
   }
   return plans;
 }
@@ -72,22 +79,26 @@ export function packCells(cells: readonly Cell[]): readonly TrialPlan[] {
 /** Before these no rotation has anything to roll back, after them it no longer can. */
 const CAN_ROLL_BACK: readonly MomentName[] = ['Publishing', 'Trusting', 'Signing', 'Verifying', 'Draining'];
 
-/** Two faults at one moment of one rotation; every third is rolled back. The same seed gives the same pairs. */
-export function randomPairs(count: number, seed: number): readonly TrialPlan[] {
+/** Rotations with two faults at once in about every second phase; every third is rolled back after the last. The same seed gives the same pairs. */
+export function randomPairs(rotations: number, seed: number): readonly TrialPlan[] {
   const random = randomOf(seed);
   const pick = <T>(from: readonly T[]): T => {
     const picked = from[Math.floor(random() * from.length)];
     if (picked === undefined) throw new RangeError('nothing to pick from');
     return picked;
   };
-  return Array.from({ length: count }, (_, index) => {
-    const ending = index % 3 === 2 ? 'back' : 'forward';
-    const moment = pick(ending === 'back' ? CAN_ROLL_BACK : MOMENT_NAMES);
+  const pairAt = (moment: MomentName): Injection => {
     const possible = FAULTS.filter((fault) => fault.expected[moment] !== undefined && !fault.lasts);
     const first = pick(possible);
     // Two that replace the worker are one fault; a pause waits for what another keeps from coming.
     const others = possible.filter((fault) => fault.name.startsWith('worker') !== first.name.startsWith('worker'));
-    return { ending, injections: [{ moment, faults: [first, pick(others.length > 0 ? others : possible)] }] };
+    return { moment, at: MOMENTS[moment][0], faults: [first, pick(others.length > 0 ? others : possible)] };
+  };
+  return Array.from({ length: rotations }, (_, index) => {
+    const ending = index % 3 === 2 ? 'back' : 'forward';
+    const moments = ending === 'back' ? CAN_ROLL_BACK : MOMENT_NAMES;
+    const drawn = moments.filter(() => random() < 0.5);
+    return { ending, injections: (drawn.length > 0 ? drawn : [pick(moments)]).map(pairAt) };
   });
 }
 

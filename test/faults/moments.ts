@@ -1,4 +1,4 @@
-// When a fault comes: one moment in each phase, at a step of the plan that the status query shows.
+// When a fault comes: a moment or two in each phase, at steps of the plan that the status query shows.
 import type { RotationStatus } from '../../src/rotation/status.ts';
 
 export interface Moment {
@@ -8,21 +8,32 @@ export interface Moment {
   readonly before: string;
   /** Whose node, API server or controller manager has the trouble. */
   readonly node: string;
+  /** The fault of the moment before is mended only in `before`: nothing can be there already when the step begins. */
+  readonly isTight?: true;
 }
 
 /** In the order in which they come. Preflight changes nothing, and whatever is in its way refuses the start. */
 export const MOMENTS = {
-  Staging: { step: 'back-up/node-2', before: 'stage-key', node: 'node-2' },
-  Publishing: { step: 'publish-key', before: 'back-up/node-3', node: 'node-2' },
-  Trusting: { step: 'trust/node-2', before: 'trust/node-1', node: 'node-2' },
-  Signing: { step: 'sign/node-2', before: 'switch-controller-manager/node-1', node: 'node-2' },
-  Verifying: { step: 'verify', before: 'switch-controller-manager/node-3', node: 'node-2' },
-  Refreshing: { step: 'refresh', before: 'verify', node: 'node-2' },
-  Draining: { step: 'drain', before: 'refresh', node: 'node-2' },
-  Pruning: { step: 'prune-key', before: 'settle-legacy-tokens', node: 'node-2' },
-  Untrusting: { step: 'untrust/node-2', before: 'settle-controller-manager/node-1', node: 'node-2' },
-  Retiring: { step: 'retire', before: 'settle-controller-manager/node-3', node: 'node-2' },
-} as const satisfies Readonly<Record<string, Moment>>;
+  Staging: [{ step: 'back-up/node-2', before: 'stage-key', node: 'node-2' }],
+  Publishing: [{ step: 'publish-key', before: 'back-up/node-3', node: 'node-2' }],
+  Trusting: [
+    { step: 'trust/node-2', before: 'trust/node-1', node: 'node-2' },
+    { step: 'trust/node-3', before: 'trust/node-2', node: 'node-3', isTight: true },
+  ],
+  Signing: [
+    { step: 'sign/node-2', before: 'switch-controller-manager/node-1', node: 'node-2' },
+    { step: 'sign/node-3', before: 'switch-controller-manager/node-2', node: 'node-3' },
+  ],
+  Verifying: [{ step: 'verify', before: 'switch-controller-manager/node-3', node: 'node-2' }],
+  Refreshing: [{ step: 'refresh', before: 'verify', node: 'node-2' }],
+  Draining: [{ step: 'drain', before: 'refresh', node: 'node-2' }],
+  Pruning: [{ step: 'prune-key', before: 'settle-legacy-tokens', node: 'node-2' }],
+  Untrusting: [
+    { step: 'untrust/node-2', before: 'settle-controller-manager/node-1', node: 'node-2' },
+    { step: 'untrust/node-3', before: 'settle-controller-manager/node-2', node: 'node-3' },
+  ],
+  Retiring: [{ step: 'retire', before: 'settle-controller-manager/node-3', node: 'node-2' }],
+} as const satisfies Readonly<Record<string, readonly [Moment, ...Moment[]]>>;
 
 export type MomentName = keyof typeof MOMENTS;
 export const MOMENT_NAMES = Object.keys(MOMENTS) as readonly MomentName[];

@@ -6,10 +6,11 @@ import type { RotationHandle } from '../../src/cli/temporal.ts';
 import type { AuditRecord } from '../../src/rotation/audit.ts';
 import type { ProbeCounts } from '../../src/rotation/probe-counts.ts';
 import type { RotationStatus } from '../../src/rotation/status.ts';
-import { pauseUpdate, resumeUpdate, retryUpdate, rollBackUpdate, statusQuery } from '../../src/workflows/messages.ts';
-import { readPublicJwks, rotate, snapshotNodes, type FileState } from '../integration/rotation-scene.ts';
+import { retryUpdate, rollBackUpdate, statusQuery } from '../../src/workflows/messages.ts';
+import { readPublicJwks, rotate, snapshotNodes, type FileState, type Scene } from '../integration/rotation-scene.ts';
+import { DrivenRotation, POLL_MS } from './driven-rotation.ts';
 import type { FaultScene } from './fault-scene.ts';
-import { hasBegun, isDone, MOMENTS, type Moment, type MomentName } from './moments.ts';
+import { hasBegun, isDone, type Moment, type MomentName } from './moments.ts';
 import { startOutsideProbes, type OutsideProbes } from './outside-probes.ts';
 
 /** What a fault does to one rotation. Made anew for each time that it comes. */
@@ -39,9 +40,10 @@ export interface Fault {
 
 export type Expectation = 'goes on' | 'holds' | 'either';
 
-/** Several faults at one moment come together and are mended together. */
+/** Several faults at one moment come together; each is mended when it was felt. */
 export interface Injection {
   readonly moment: MomentName;
+  readonly at: Moment;
   readonly faults: readonly Fault[];
 }
 
@@ -57,6 +59,8 @@ export interface InjectionResult {
   readonly expected: Expectation;
   /** Codes with which the rotation was held until the next injection. */
   readonly held: readonly string[];
+  /** False where the node's API server manifest was not as before the step when the rotation asked for a person. */
+  readonly isPutBack: boolean;
   readonly probes: { readonly checks: number; readonly rejected: number; readonly unreachable: number };
   readonly seconds: number;
 }
@@ -70,24 +74,27 @@ export interface Before {
   readonly workersStarted: number;
 }
 
-const TRIAL_MINUTES = 18;
-const POLL_MS = 50;
+export type OnProgress = (result: InjectionResult) => void;
+
+const TRIAL_MINUTES = 15;
+const PREFLIGHTS = 5;
 const COUNTED = ['checks', 'rejected', 'unreachable'] as const;
 
 export class Trial {
   readonly world: FaultScene;
   readonly plan: TrialPlan;
+  readonly rotation: DrivenRotation;
   readonly results: InjectionResult[] = [];
   /** Codes of every hold, in order. */
   readonly holds: string[] = [];
   readonly notes: string[] = [];
   readonly #before: Before;
   readonly #probes: OutsideProbes;
-  readonly #handle: RotationHandle;
+  readonly #onProgress: OnProgress;
   readonly #giveUpAt = Date.now() + TRIAL_MINUTES * 60_000;
   #answered = '';
 
-  static async begin(world: FaultScene, plan: TrialPlan): Promise<Trial> {
+  static async begin(world: FaultScene, plan: TrialPlan, onProgress: OnProgress): Promise<Trial> {
     const { scene } = world;
     const before: Before = {
       files: new Map(await snapshotNodes(scene)),
@@ -97,7 +104,7 @@ export class Trial {
       workersStarted: world.workersStarted,
     };
     const probes = await startOutsideProbes(scene);
-    return new Trial(world, plan, before, probes, await rotate(scene));
+    return new Trial(world, plan, before, probes, await startAccepted(scene), onProgress);
   }
 
   private constructor(
@@ -106,12 +113,14 @@ export class Trial {
     before: Before,
     probes: OutsideProbes,
     handle: RotationHandle,
+    onProgress: OnProgress,
   ) {
     this.world = world;
     this.plan = plan;
     this.#before = before;
     this.#probes = probes;
-    this.#handle = handle;
+    this.rotation = new DrivenRotation(handle, this.#giveUpAt);
+    this.#onProgress = onProgress;
   }
 
   get before(): Before {
@@ -126,35 +135,6 @@ export class Trial {
     return this.#probes.restarts;
   }
 
-  /** Undefined while nobody answers. */
-  async status(): Promise<RotationStatus | undefined> {
-    return this.#handle.query(statusQuery).catch(() => undefined);
-  }
-
-  /** Codes of the last failures of what is tried again just now. */
-  async pendingFailures(): Promise<readonly string[]> {
-    const { raw } = await this.#handle.describe();
-    return (raw.pendingActivities ?? []).flatMap(({ lastFailure }) => {
-      const code = lastFailure?.applicationFailureInfo?.type ?? lastFailure?.timeoutFailureInfo?.timeoutType;
-      return code == null ? [] : [String(code)];
-    });
-  }
-
-  /** Which version of the worker did the last workflow task; undefined where versions are off. */
-  async buildId(): Promise<string | undefined> {
-    const { raw } = await this.#handle.describe();
-    return raw.workflowExecutionInfo?.versioningInfo?.deploymentVersion?.buildId ?? undefined;
-  }
-
-  /** Before the next step. */
-  async pause(): Promise<void> {
-    await this.#handle.executeUpdate(pauseUpdate, { args: [{ reason: 'a fault is to come' }] });
-  }
-
-  async resume(): Promise<void> {
-    await this.#handle.executeUpdate(resumeUpdate, { args: [{ reason: 'the fault is over' }] });
-  }
-
   /** What another writer adds to a node's file stays: it belongs to how the rotation must leave it. */
   expectAddition(file: string, text: string): void {
     const was = this.#before.files.get(file);
@@ -165,52 +145,65 @@ export class Trial {
   async run(): Promise<AuditRecord> {
     try {
       for (const injection of this.plan.injections) await this.#inject(injection);
-      await this.#until('the end', async () => this.#hasEnded());
-      return await this.#handle.result();
+      await this.#until('the end', async () => this.rotation.hasEnded());
+      return await this.rotation.result();
     } finally {
       await this.#probes.stop();
     }
   }
 
   async #inject(injection: Injection): Promise<void> {
-    const moment: Moment = MOMENTS[injection.moment];
+    const moment = injection.at;
     const isEarly = injection.faults.some(({ comesBefore }) => comesBefore);
     const step = isEarly ? moment.before : moment.step;
     await this.#until(`the begin of ${step}`, async () => {
-      const status = await this.status();
-      return status !== undefined && hasBegun(status, step);
+      const status = await this.rotation.status();
+      return (status !== undefined && hasBegun(status, step)) || this.rotation.hasEnded();
     });
+    if (await this.rotation.hasEnded()) throw new Error(`the rotation ended before ${step}`);
     const heldBefore = this.holds.length;
+    const manifest = path.join(this.world.manifestsOf(moment.node), 'kube-apiserver.yaml');
+    const manifestBefore = await readFile(manifest, 'utf8');
+    let isPutBack = true;
     const countsBefore = this.counts();
     const startedAt = Date.now();
-    const atWork = injection.faults.map((fault) => fault.make(this, moment));
-    try {
-      for (const fault of atWork) await fault.begin();
-      const isMet = async (fault: FaultAtWork) => {
-        const isFelt = await fault.isFelt().catch(() => false);
-        return isFelt || (await this.#isHeld()) || this.#hasEnded();
-      };
-      const names = injection.faults.map(({ name }) => name).join(' and ');
-      for (const fault of atWork) await this.#until(`that ${names} is felt`, () => isMet(fault), 'a hold stays');
-    } finally {
-      for (const fault of atWork) await fault.mend();
-    }
+    const bring = async (fault: FaultAtWork): Promise<void> => {
+      try {
+        await fault.begin();
+        const isMet = async () => {
+          const isFelt = await fault.isFelt().catch(() => false);
+          return isFelt || (await this.rotation.isHeld()) || this.rotation.hasEnded();
+        };
+        const names = injection.faults.map(({ name }) => name).join(' and ');
+        await this.#until(`that ${names} is felt`, isMet, 'a hold stays');
+        if ((await this.rotation.status())?.held?.step === moment.step)
+          isPutBack = (await readFile(manifest, 'utf8')) === manifestBefore;
+      } finally {
+        await fault.mend();
+      }
+    };
+    // Each is mended when it was felt itself: what one keeps from coming, another may wait for.
+    const brought = await Promise.allSettled(injection.faults.map((fault) => bring(fault.make(this, moment))));
+    for (const each of brought) if (each.status === 'rejected') throw each.reason;
     if (await this.world.reviveWorker()) this.notes.push(`${injection.moment}: the worker ended and was started again`);
     const isLast = this.plan.injections.at(-1) === injection;
     if (isLast && this.plan.ending === 'back') await this.#rollBack();
     await this.#until(`the end of ${moment.step}`, async () => {
-      const status = await this.status();
-      if (status === undefined) return this.#hasEnded();
+      const status = await this.rotation.status();
+      if (status === undefined) return this.rotation.hasEnded();
       return isDone(status, moment.step) || status.state === 'rolling-back' || status.state === 'ended';
     });
-    this.results.push({
+    const result: InjectionResult = {
       moment: injection.moment,
       faults: injection.faults.map(({ name }) => name),
       expected: expectationOf(injection),
       held: this.holds.slice(heldBefore),
+      isPutBack,
       probes: countsSince(countsBefore, this.counts()),
       seconds: Math.round((Date.now() - startedAt) / 1000),
-    });
+    };
+    this.results.push(result);
+    this.#onProgress(result);
   }
 
   /** Waits on a condition; a hold is answered meanwhile: what it was held by is mended. */
@@ -219,32 +212,37 @@ export class Trial {
       if (await isSo().catch(() => false)) return;
       if (holds === 'are answered') await this.#answerHold();
     }
-    throw new Error(`${what} did not come; last: ${JSON.stringify(await this.status(), null, 1)}`);
-  }
-
-  async #isHeld(): Promise<boolean> {
-    return (await this.status())?.state === 'held';
-  }
-
-  async #hasEnded(): Promise<boolean> {
-    return (await this.#handle.describe()).status.name !== 'RUNNING';
+    throw new Error(`${what} did not come; last: ${JSON.stringify(await this.rotation.status(), null, 1)}`);
   }
 
   async #answerHold(): Promise<void> {
-    const held = (await this.status())?.held;
+    const held = (await this.rotation.status())?.held;
     if (held == null || this.#answered === held.since) return;
-    await this.#handle.executeUpdate(retryUpdate, { args: [{ reason: 'what kept it was mended' }] });
-    this.#answered = held.since;
-    this.holds.push(held.code);
+    await this.rotation.decide(retryUpdate, 'what kept it was mended');
+    this.#recordHold(held);
   }
 
   async #rollBack(): Promise<void> {
-    const held = (await this.status())?.held;
-    if (held != null) {
-      this.#answered = held.since;
-      this.holds.push(held.code);
-    }
-    await this.#handle.executeUpdate(rollBackUpdate, { args: [{ reason: 'a fault was enough' }] });
+    const held = (await this.rotation.status())?.held;
+    if (held != null) this.#recordHold(held);
+    await this.rotation.decide(rollBackUpdate, 'a fault was enough');
+  }
+
+  #recordHold({ since, step, code, message }: NonNullable<RotationStatus['held']>): void {
+    this.#answered = since;
+    this.holds.push(code);
+    this.notes.push(`held at ${step}, ${code}: ${message}`);
+  }
+}
+
+/** A busy machine may break a connection in Preflight, which changes nothing: then it is started again, as a person would. */
+async function startAccepted(scene: Scene): Promise<RotationHandle> {
+  for (let attempt = 1; ; attempt += 1) {
+    const handle = await rotate(scene);
+    const isAccepted = () => handle.query(statusQuery).then(({ phase }) => phase !== 'Preflight');
+    const isRunning = async () => (await handle.describe()).status.name === 'RUNNING';
+    while ((await isRunning()) && !(await isAccepted().catch(() => false))) await sleep(POLL_MS);
+    if ((await isRunning()) || attempt === PREFLIGHTS) return handle;
   }
 }
 

@@ -7,7 +7,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { bundleWorkflows } from '../workflows/rotation-harness.ts';
 import { readHistory } from './stored-history.ts';
 
-const HISTORIES = ['completed', 'rolled-back', 'waiting-in-drain', 'held', 'paused'] as const;
+const HISTORIES = ['completed', 'rolled-back', 'waiting-in-drain', 'held', 'paused', 'lost-probes'] as const;
 const projectRoot = path.join(import.meta.dirname, '..', '..');
 const scratches: string[] = [];
 

@@ -1,4 +1,4 @@
-// Runs the real workflow under Temporal's time-skipping server, with simulated activities.
+// Runs the real workflow with simulated activities, under Temporal's time-skipping server or one that was started already.
 import { randomUUID } from 'node:crypto';
 import path from 'node:path';
 import type { WorkflowHandleWithFirstExecutionRunId } from '@temporalio/client';
@@ -39,13 +39,12 @@ export class RotationHarness {
     this.workflowBundle = workflowBundle;
   }
 
-  static async create(): Promise<RotationHarness> {
-    Runtime.install({ logger: new DefaultLogger('ERROR'), telemetryOptions: { logging: { filter: 'OFF' } } });
-    const executable = { type: 'existing-path' as const, path: await getComponent(catalog['temporal-test-server']) };
-    const [env, bundle] = await Promise.all([
-      TestWorkflowEnvironment.createTimeSkipping({ server: { executable } }),
-      bundleWorkflows(),
-    ]);
+  /** @param address of a server that does not skip time. Default: the time-skipping one, our own */
+  static async create(address?: string): Promise<RotationHarness> {
+    beQuiet();
+    const environment =
+      address === undefined ? startTimeSkipping() : TestWorkflowEnvironment.createFromExistingServer({ address });
+    const [env, bundle] = await Promise.all([environment, bundleWorkflows()]);
     return new RotationHarness(env, bundle);
   }
 
@@ -103,6 +102,20 @@ export class RotationHarness {
   async stop(): Promise<void> {
     await this.env.teardown();
   }
+}
+
+let isQuiet = false;
+
+/** A process has one runtime only. */
+function beQuiet(): void {
+  if (isQuiet) return;
+  isQuiet = true;
+  Runtime.install({ logger: new DefaultLogger('ERROR'), telemetryOptions: { logging: { filter: 'OFF' } } });
+}
+
+async function startTimeSkipping(): Promise<TestWorkflowEnvironment> {
+  const executable = { type: 'existing-path' as const, path: await getComponent(catalog['temporal-test-server']) };
+  return TestWorkflowEnvironment.createTimeSkipping({ server: { executable } });
 }
 
 export async function bundleWorkflows(

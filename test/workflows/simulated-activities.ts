@@ -1,4 +1,5 @@
 // Activities without a cluster: they do to the simulated cluster what the real ones do to a real one, under the same guards and invariants.
+import { setTimeout as sleep } from 'node:timers/promises';
 import { Context } from '@temporalio/activity';
 import { ApplicationFailure } from '@temporalio/common';
 import type {
@@ -36,6 +37,8 @@ export interface WorldOptions {
   readonly workerClockMs?: number;
 }
 
+const HEARTBEAT_TIMEOUT_MS = 20_000;
+
 export class SimulatedWorld {
   readonly plan: Plan;
   readonly cluster: SimulatedCluster;
@@ -48,6 +51,8 @@ export class SimulatedWorld {
   /** Answers in place of the usual one. */
   preflightAnswer: Preflight | null = null;
   probing = 0;
+  /** The worker dies when probes are asked to end, once: their answer comes after their time-out. */
+  losesEndingProbes = false;
   /** Makes running probes fail. */
   rejectToken: (() => void) | null = null;
   /** As of activities that hang. */
@@ -233,11 +238,18 @@ export class SimulatedWorld {
 
   private async probe(): Promise<ProbeCounts> {
     const context = Context.current();
-    const beat = setInterval(() => context.heartbeat(), 50);
+    const beat = setInterval(() => context.heartbeat(countsOf(0)), 50);
     this.probing += 1;
     try {
       return await Promise.race([
-        context.cancelled.catch(() => countsOf(0)),
+        context.cancelled.catch(async () => {
+          if (this.losesEndingProbes) {
+            this.losesEndingProbes = false;
+            clearInterval(beat);
+            await sleep(HEARTBEAT_TIMEOUT_MS + 1000);
+          }
+          return countsOf(0);
+        }),
         new Promise<never>((_, reject) => {
           this.rejectToken = () =>
             reject(

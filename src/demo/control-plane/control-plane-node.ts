@@ -15,7 +15,7 @@ export interface NodeSettings {
   readonly directory: string;
   readonly authorities: ClusterAuthorities;
   readonly signingKey: SigningKeyFiles;
-  readonly etcdUrl: string;
+  readonly etcdUrls: readonly string[];
   readonly issuer: string;
   readonly apiServerGracePeriodSeconds: number;
   readonly apiServerFlags: Flags;
@@ -79,7 +79,7 @@ export class ControlPlaneNode {
   }
 
   async #startPods(): Promise<void> {
-    const { authorities, signingKey, etcdUrl, issuer, apiServerFlags } = this.#settings;
+    const { authorities, signingKey, etcdUrls, issuer, apiServerFlags } = this.#settings;
     await Promise.all([
       mkdir(this.manifestsDirectory, { recursive: true }),
       writeNodePki(this.pkiDirectory, authorities, signingKey),
@@ -92,7 +92,7 @@ export class ControlPlaneNode {
       apiServerManifest({
         port: this.#apiServerPort.port,
         pkiDirectory,
-        etcdUrl,
+        etcdUrls,
         issuer,
         version: versions['kube-apiserver'],
         gracePeriodSeconds: this.#settings.apiServerGracePeriodSeconds,

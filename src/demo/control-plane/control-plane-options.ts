@@ -16,6 +16,8 @@ export interface ControlPlaneOptions {
   readonly components: ControlPlaneComponents;
   /** Default 3. */
   readonly nodes?: number;
+  /** Default 1. */
+  readonly etcdMembers?: number;
   /**
    * `--service-account-issuer`, an https URL, or `load-balancer`: the API servers serve it themselves, behind their load balancer. Default
    * `https://kubernetes.default.svc.cluster.local`, kubeadm's.

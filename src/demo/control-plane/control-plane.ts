@@ -7,7 +7,7 @@ import { applyManifest } from './apply-manifest.ts';
 import { type ClusterAuthorities, createClusterAuthorities, writeKubeconfig } from './cluster-certificates.ts';
 import { ControlPlaneNode } from './control-plane-node.ts';
 import type { ControlPlaneOptions } from './control-plane-options.ts';
-import { type EtcdServer, startEtcd } from './etcd-server.ts';
+import { type Etcd, startEtcd } from './etcd-server.ts';
 import { LoadBalancer } from './load-balancer.ts';
 import type { ApiServerRestart } from './restart-log.ts';
 import { generateSigningKeyFiles } from './signing-key-files.ts';
@@ -53,9 +53,9 @@ export interface ControlPlane {
 export interface EmbeddedControlPlane extends ControlPlane {
   /** SIGKILL; the node starts it again. */
   killControllerManager(node: string): Promise<void>;
-  /** SIGKILL of the only etcd: the data stay. */
-  killEtcd(): Promise<void>;
-  /** Starts it again at the same address; settles when it is healthy. */
+  /** SIGKILL of that many members of etcd, default all: the data stay. */
+  killEtcd(members?: number): Promise<void>;
+  /** Starts them again at the same addresses; settles when they are healthy. */
   startEtcd(): Promise<void>;
 }
 
@@ -80,7 +80,7 @@ class RunningControlPlane implements EmbeddedControlPlane {
   issuer = '';
   loadBalancerUrl = '';
   nodes: readonly ControlPlaneNode[] = [];
-  #etcd: EtcdServer | undefined;
+  #etcd: Etcd | undefined;
   #loadBalancer: LoadBalancer | undefined;
   #loadBalancerPort: ReservedPort | undefined;
   #stopping: Promise<void> | undefined;
@@ -97,12 +97,12 @@ class RunningControlPlane implements EmbeddedControlPlane {
     await mkdir(options.directory, { recursive: true });
     const authorities = await createClusterAuthorities();
     await writeFile(this.caPath, authorities.cluster.certificatePem);
-    this.#etcd = await startEtcd(options.components.etcd, join(options.directory, 'etcd'));
+    this.#etcd = await startEtcd(options.components.etcd, join(options.directory, 'etcd'), options.etcdMembers);
     this.#loadBalancerPort = await reservePort();
     this.loadBalancerUrl = `https://127.0.0.1:${this.#loadBalancerPort.port}`;
     const { issuer = 'https://kubernetes.default.svc.cluster.local' } = options;
     this.issuer = issuer === 'load-balancer' ? this.loadBalancerUrl : issuer;
-    await this.#startNodes(options, authorities, this.#etcd.url, count);
+    await this.#startNodes(options, authorities, this.#etcd.urls, count);
 
     const backends = this.nodes.map((node) => node.apiServerUrl);
     const caPem = authorities.cluster.certificatePem;
@@ -136,8 +136,8 @@ class RunningControlPlane implements EmbeddedControlPlane {
     this.#node(node).runner.process('kube-controller-manager')?.signal('SIGKILL');
   }
 
-  async killEtcd(): Promise<void> {
-    await this.#etcd?.kill();
+  async killEtcd(members?: number): Promise<void> {
+    await this.#etcd?.kill(members);
   }
 
   async startEtcd(): Promise<void> {
@@ -156,7 +156,7 @@ class RunningControlPlane implements EmbeddedControlPlane {
   async #startNodes(
     options: ControlPlaneOptions,
     authorities: ClusterAuthorities,
-    etcdUrl: string,
+    etcdUrls: readonly string[],
     count: number,
   ): Promise<void> {
     const signingKey = generateSigningKeyFiles(options.signingKey ?? 'rsa-2048');
@@ -171,7 +171,7 @@ class RunningControlPlane implements EmbeddedControlPlane {
           directory: join(options.directory, name),
           authorities,
           signingKey,
-          etcdUrl,
+          etcdUrls,
           issuer: this.issuer,
           apiServerGracePeriodSeconds: options.apiServerGracePeriodSeconds ?? 2,
           apiServerFlags: { ...ofIssuer, ...options.apiServerFlags },

@@ -7,7 +7,7 @@ export interface ApiServerManifest {
   readonly port: number;
   /** Folder that the pod sees as /etc/kubernetes/pki. */
   readonly pkiDirectory: string;
-  readonly etcdUrl: string;
+  readonly etcdUrls: readonly string[];
   readonly issuer: string;
   readonly version: string;
   /** `terminationGracePeriodSeconds`, which kubeadm leaves to its default of 30. */
@@ -26,7 +26,7 @@ export function apiServerManifest(manifest: ApiServerManifest): string {
     'enable-admission-plugins': 'NodeRestriction',
     'enable-bootstrap-token-auth': 'true',
     'endpoint-reconciler-type': 'none',
-    'etcd-servers': manifest.etcdUrl,
+    'etcd-servers': manifest.etcdUrls.join(),
     'kubelet-client-certificate': `${pki}/apiserver-kubelet-client.crt`,
     'kubelet-client-key': `${pki}/apiserver-kubelet-client.key`,
     'kubelet-preferred-address-types': 'InternalIP,ExternalIP,Hostname',

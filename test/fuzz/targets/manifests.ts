@@ -18,7 +18,7 @@ const NEW = '/etc/kubernetes/pki/sa-new.pub';
 const kubeadm = apiServerManifest({
   port: 6443,
   pkiDirectory: '/etc/kubernetes/pki',
-  etcdUrl: 'https://127.0.0.1:2379',
+  etcdUrls: ['https://127.0.0.1:2379'],
   issuer: 'https://issuer.example',
   version: '1.37.2',
   gracePeriodSeconds: 30,

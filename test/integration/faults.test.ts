@@ -10,6 +10,7 @@ beforeAll(async () => {
 });
 afterAll(async () => world?.close());
 
+/** Of one rotation. */
 const TIMEOUT_MS = 20 * 60_000;
 
 test(
