@@ -1,5 +1,5 @@
 // keyturn migrate-issuer: starts the move of a cluster to the issuer that keyturn.yaml names.
-import { Command, Option } from 'commander';
+import { Command } from 'commander';
 import { findCluster, loadConfig } from '../config/load.ts';
 import { connectClient } from '../worker/connect-temporal.ts';
 import { print } from './output.ts';
@@ -8,7 +8,7 @@ import { requesterOf, startMigration } from './rotate.ts';
 interface MigrateOptions {
   readonly config: string;
   readonly reason?: string;
-  readonly gate?: 'signing'[];
+  readonly askBeforeSigning?: boolean;
   readonly json?: boolean;
 }
 
@@ -19,7 +19,7 @@ export function migrateIssuerCommand(): Command {
     )
     .argument('[cluster]', 'name in keyturn.yaml; may be left out where only one is configured')
     .option('--reason <text>', 'stands in the audit record')
-    .addOption(new Option('--gate <gate...>', 'ask before').choices(['signing']))
+    .option('--ask-before-signing', 'wait for an approval before tokens are of the new issuer')
     .action(async (cluster: string | undefined, _: unknown, command: Command) => {
       const options = command.optsWithGlobals<MigrateOptions>();
       const config = await loadConfig(options.config);
@@ -28,7 +28,7 @@ export function migrateIssuerCommand(): Command {
         cluster: name,
         requestedBy: requesterOf(),
         ...(options.reason === undefined ? {} : { reason: options.reason }),
-        ...(options.gate === undefined ? {} : { gates: options.gate }),
+        ...(options.askBeforeSigning === true ? { gates: ['signing'] as const } : {}),
       });
       print(
         { workflowId, cluster: name, issuer },
