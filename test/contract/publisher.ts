@@ -232,7 +232,7 @@ function writingContract(name: string, make: () => Promise<PublisherUnderTest>):
       });
     });
 
-    test('of 20 writers that race with keys of their own none loses its key', async () => {
+    test('of 20 writers that race with keys of their own none loses its key', { timeout: 120_000 }, async () => {
       const { open } = await make();
       const kids = Array.from({ length: 20 }, (_, index) => `kid-${index}`);
       const add = (kid: string) => updateDocument(open(), 'jwks', (body) => mergeKeys(body, [rsa(kid)]));
