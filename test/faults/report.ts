@@ -51,7 +51,7 @@ that holds is told to retry once the fault is mended. Afterwards this must be so
 | --- | --- |
 | when | ${results[0]?.startedAt ?? '-'} to ${new Date().toISOString()} |
 | last command | \`${facts.command}\` |
-| rotations | ${results.length} |
+| rotations | ${results.length}, ${Math.round(sum(({ seconds }) => seconds) / 60)} min in all |
 | cells of the matrix | ${tried.size} of ${facts.cells} |
 | pairs of faults | ${pairs} |
 | token checks from outside | ${sum(({ probes }) => probes.checks)} |
@@ -66,11 +66,13 @@ that holds is told to retry once the fault is mended. Afterwards this must be so
 ## The matrix
 
 A cell is one fault in one phase. "on": the rotation went on by itself once the fault was over. A code: it was held with it
-([what each means](failures.md)), and went on when it was retried. "·": not part of the matrix. "–": not run this time.${facts.impossible.length === 0 ? '' : ` Not possible on this machine: ${facts.impossible.join(', ')}.`}
+([what each means](failures.md)), and went on when it was retried. "·": not part of the matrix. "–": not run this time${tried.size < facts.cells ? ', since the run was ended before it came to them' : ''}.${facts.impossible.length === 0 ? '' : ` Not possible on this machine: ${facts.impossible.join(', ')}.`}
 
 | fault | ${MOMENT_NAMES.join(' | ')} |
 | --- | ${MOMENT_NAMES.map(() => '---').join(' | ')} |
 ${FAULTS.map((fault) => matrixRow(fault, single)).join('\n')}
+
+Preflight is not in it: it changes nothing, and refuses the start with whatever is in its way.
 
 ## The rotations
 

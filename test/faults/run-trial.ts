@@ -55,7 +55,12 @@ async function endAndJudge(trial: Trial): Promise<Pick<TrialResult, 'outcome' | 
     const { checks = 0, rejected = 0 } = audit.probes ?? {};
     return { outcome: audit.outcome, ownProbes: { checks, rejected }, findings: await judge(trial, audit) };
   } catch (error) {
-    const findings = [`it did not come to its end: ${error instanceof Error ? error.message : String(error)}`];
+    const findings = [`it did not come to its end: ${withCauses(error)}`];
     return { outcome: 'not-ended', ownProbes: { checks: 0, rejected: 0 }, findings };
   }
+}
+
+function withCauses(error: unknown): string {
+  if (!(error instanceof Error)) return String(error);
+  return error.cause === undefined ? error.message : `${error.message}: ${withCauses(error.cause)}`;
 }

@@ -93,6 +93,9 @@ export class Trial {
   readonly #onProgress: OnProgress;
   readonly #giveUpAt = Date.now() + TRIAL_MINUTES * 60_000;
   #answered = '';
+  /** Of the injection that came last, and of the last one with a worker whose judgement is wrong. */
+  #heldHere: string[] = [];
+  #heldByBlindness: string[] | undefined;
 
   static async begin(world: FaultScene, plan: TrialPlan, onProgress: OnProgress): Promise<Trial> {
     const { scene } = world;
@@ -161,7 +164,9 @@ export class Trial {
       return (status !== undefined && hasBegun(status, step)) || this.rotation.hasEnded();
     });
     if (await this.rotation.hasEnded()) throw new Error(`the rotation ended before ${step}`);
-    const heldBefore = this.holds.length;
+    const held: string[] = [];
+    this.#heldHere = held;
+    if (injection.faults.some(({ blindsWorker }) => blindsWorker)) this.#heldByBlindness = held;
     const manifest = path.join(this.world.manifestsOf(moment.node), 'kube-apiserver.yaml');
     const manifestBefore = await readFile(manifest, 'utf8');
     let isPutBack = true;
@@ -197,7 +202,7 @@ export class Trial {
       moment: injection.moment,
       faults: injection.faults.map(({ name }) => name),
       expected: expectationOf(injection),
-      held: this.holds.slice(heldBefore),
+      held,
       isPutBack,
       probes: countsSince(countsBefore, this.counts()),
       seconds: Math.round((Date.now() - startedAt) / 1000),
@@ -231,7 +236,10 @@ export class Trial {
   #recordHold({ since, step, code, message }: NonNullable<RotationStatus['held']>): void {
     this.#answered = since;
     this.holds.push(code);
-    this.notes.push(`held at ${step}, ${code}: ${message}`);
+    // Probes hold before the next step only, when the next fault may have come.
+    const held = code === 'TOKEN_REJECTED' ? (this.#heldByBlindness ?? this.#heldHere) : this.#heldHere;
+    held.push(code);
+    this.notes.push(`held at ${step}, ${code}: ${message.replaceAll(`${this.world.scene.directory}/`, '')}`);
   }
 }
 
