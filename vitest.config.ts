@@ -20,7 +20,7 @@ export default defineConfig({
           exclude: [...real, ...onKubelet],
           maxWorkers: '100%',
           sequence: { groupOrder: 1 },
-          testTimeout: MINUTE_MS / 2,
+          testTimeout: 2 * MINUTE_MS,
           hookTimeout: 2 * MINUTE_MS,
         },
       },
