@@ -1,7 +1,7 @@
 // A rotation as an operator sees it who goes on asking while Temporal or every worker is away.
 import { randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { isGrpcServiceError, WorkflowUpdateRPCTimeoutOrCancelledError } from '@temporalio/client';
+import { WorkflowUpdateFailedError } from '@temporalio/client';
 import type { RotationHandle } from '../../src/cli/temporal.ts';
 import type { AuditRecord } from '../../src/rotation/audit.ts';
 import type { RotationStatus } from '../../src/rotation/status.ts';
@@ -69,8 +69,7 @@ export class DrivenRotation {
         await this.#handle.executeUpdate(decision, { args: [{ reason }], updateId });
         return;
       } catch (error) {
-        const isUnheard = isGrpcServiceError(error) || error instanceof WorkflowUpdateRPCTimeoutOrCancelledError;
-        if (!isUnheard || Date.now() > this.#giveUpAt) throw error;
+        if (error instanceof WorkflowUpdateFailedError || Date.now() > this.#giveUpAt) throw error;
       }
     }
   }
