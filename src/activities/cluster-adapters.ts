@@ -77,6 +77,8 @@ export interface Publication {
 
 export interface ClusterPolicies extends GuardPolicies {
   readonly relyingPartyCacheMs: number;
+  /** Why it may be shorter than an API server lets its JWKS be cached. Default: it may not. */
+  readonly allowShorterCache?: string;
   readonly drain: DrainPolicy;
   readonly gates: readonly GateName[];
   readonly discovery: 'if-missing' | 'overwrite' | 'never';

@@ -3,6 +3,7 @@ import type { AuditRecord } from '../rotation/audit.ts';
 import type { DrainPolicy } from '../rotation/drain.ts';
 import type { GateName } from '../rotation/gates.ts';
 import type { GuardName, GuardPolicies } from '../rotation/guards.ts';
+import type { IssuerActionType, IssuerMigration } from '../rotation/issuer-migration.ts';
 import type { KeyLayout } from '../rotation/key-layout.ts';
 import type { KeyRef } from '../rotation/key.ts';
 import type { Notification } from '../rotation/notification.ts';
@@ -81,6 +82,8 @@ export interface StepInput {
   readonly policies: GuardPolicies;
   /** As the plan has it; absent in plans of before there was a choice. */
   readonly keyLayout?: KeyLayout;
+  /** As the plan has it. */
+  readonly migration?: IssuerMigration;
 }
 
 export interface StepResult {
@@ -90,6 +93,8 @@ export interface StepResult {
   /** RFC 3339, by the worker's clock, when the proof was seen. */
   readonly at: string;
   readonly restartMs?: number;
+  /** Of the steps of a migration: the wait that counts from `at`. */
+  readonly begins?: 'relyingParties' | 'drain';
   /** Of stageKey, and of followRotation. */
   readonly next?: KeyRef;
   /** Of followRotation, where the key was published by it: since when it is public, RFC 3339. */
@@ -112,13 +117,15 @@ export interface ProbeInput {
 }
 
 /** Name of an activity that performs a step. */
-export type StepActivity = ClusterActionType | NodeActionType | 'restartWorkload';
+export type StepActivity = ClusterActionType | IssuerActionType | NodeActionType | 'restartWorkload';
 
 export type StepActivities = Readonly<Record<StepActivity, (input: StepInput) => Promise<StepResult>>>;
 
 export interface RotationActivities extends StepActivities {
   /** Takes the lock, observes everything, refuses with all reasons at once, computes the plan. */
   preflight(input: RotationInput): Promise<Preflight>;
+  /** The same for a migration to another issuer. */
+  prepareIssuerMigration(input: RotationInput): Promise<Preflight>;
   /** Evaluates guards of a wait or of a step that has no activity of its own. */
   checkGuards(input: StepInput): Promise<StepResult>;
   /** Runs until cancelled, then gives its counts; fails with TOKEN_REJECTED at the first rejection, its counts in the details. */

@@ -2,16 +2,19 @@
 import { cancellationSignal } from '@temporalio/activity';
 import type { Holder } from '../cluster-lock/port.ts';
 import type { AuditRecord } from '../rotation/audit.ts';
+import type { StepControl } from '../platforms/port.ts';
 import type { ClusterAdapters } from './cluster-adapters.ts';
 import { conclude } from './conclude.ts';
 import type { RotationActivities, RotationInput, StepInput } from './contract.ts';
 import { toFailure } from './failure.ts';
+import * as migrationSteps from './issuer-migration-steps.ts';
 import * as issuerSteps from './issuer-steps.ts';
 import * as keySteps from './key-steps.ts';
 import * as legacyTokenSteps from './legacy-token-steps.ts';
 import * as managedSteps from './managed-steps.ts';
 import * as nodeSteps from './node-steps.ts';
-import { preflight } from './preflight.ts';
+import { preflight, type PreflightOptions } from './preflight.ts';
+import { prepareIssuerMigration } from './prepare-issuer-migration.ts';
 import * as probePodSteps from './probe-pod-steps.ts';
 import { probeTokens } from './probe-tokens.ts';
 import { parseRotationInput } from './rotation-input.ts';
@@ -39,23 +42,36 @@ export interface ActivityDependencies {
 export function createActivities(dependencies: ActivityDependencies): RotationActivities {
   const { findCluster, hasEnded, startedBy, auditDirectory, newsDesk, isSearchable, now } = dependencies;
   const frame = createStepFrame(dependencies);
-  const { attended, step, nodeStep, managedStep, holder } = frame;
+  const { attended, step, nodeStep, managedStep, migrationStep, holder } = frame;
+
+  const preflightOptions = async (request: RotationInput, control: StepControl): Promise<PreflightOptions> => {
+    const input = parseRotationInput(request);
+    const us = await holder();
+    return {
+      adapters: await findCluster(input.cluster),
+      input,
+      holder: us,
+      hasEnded,
+      startedBy: await startedBy(us.workflowId, us.runId),
+      searchable: await isSearchable(),
+      control,
+    };
+  };
 
   return {
     preflight: (request: RotationInput) =>
-      attended(async (control) => {
-        const input = parseRotationInput(request);
-        const us = await holder();
-        return preflight({
-          adapters: await findCluster(input.cluster),
-          input,
-          holder: us,
-          hasEnded,
-          startedBy: await startedBy(us.workflowId, us.runId),
-          searchable: await isSearchable(),
-          control,
-        });
-      }),
+      attended(async (control) => preflight(await preflightOptions(request, control))),
+
+    prepareIssuerMigration: (request: RotationInput) =>
+      attended(async (control) => prepareIssuerMigration(await preflightOptions(request, control))),
+    publishIssuer: migrationStep(migrationSteps.publishIssuer),
+    acceptIssuer: migrationStep(migrationSteps.acceptIssuer),
+    switchIssuer: migrationStep(migrationSteps.switchIssuer),
+    switchIssuerBack: migrationStep(migrationSteps.switchIssuerBack),
+    verifyIssuer: migrationStep(migrationSteps.verifyIssuer),
+    recreateTokenSecrets: migrationStep(migrationSteps.recreateTokenSecrets),
+    forgetFormerIssuer: migrationStep(migrationSteps.forgetFormerIssuer),
+    forgetNewIssuer: migrationStep(migrationSteps.forgetNewIssuer),
 
     // The first step writes the record that the frame of all others demands, so it cannot have that frame itself.
     stageKey: (input: StepInput) =>

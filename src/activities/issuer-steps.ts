@@ -6,6 +6,7 @@ import { KeyturnError } from '../errors.ts';
 import { updateDocument } from '../publishers/update-document.ts';
 import type { Kid, PublicKey } from '../rotation/key.ts';
 import type { StepControl } from '../platforms/port.ts';
+import type { ClusterAdapters } from './cluster-adapters.ts';
 import { confirmPublic } from './public-documents.ts';
 import { changeEverywhere, publicUrlsOf, readAllPublicKids, type PublishingAdapters } from './publications.ts';
 import { confirmServed, keepServed, proveUnused } from './served-issuer-steps.ts';
@@ -20,7 +21,7 @@ export async function publishKey(context: StepContext): Promise<StepOutcome> {
   if (staged?.kid !== record.next.kid) throw keyIsGone(record.next.kid);
   const wasMissing = await noteWhereMissing(context);
   const changed = await publishKeys(adapters, [record.former, staged], context.control);
-  await publishDiscovery(context, staged);
+  await publishDiscovery(adapters, [staged], context.control);
   const { keyMissingAt: _missing, publishedAt, ...milestones } = record.milestones;
   const at = (changed || wasMissing ? undefined : publishedAt) ?? context.now();
   await context.saveRecord({ milestones: { ...milestones, publishedAt: at } });
@@ -107,10 +108,18 @@ async function remove({ adapters, control }: StepContext, kid: string): Promise<
  * The issuer stays what it is: the document is written only where it is missing, or where the configuration asks for it. Mirrors have the
  * same one: relying parties go where the issuer's own address sends them.
  */
-async function publishDiscovery({ adapters, control }: StepContext, next: PublicKey): Promise<void> {
+export async function publishDiscovery(
+  adapters: PublishingAdapters & Pick<ClusterAdapters, 'policies' | 'issuer'>,
+  keys: readonly PublicKey[],
+  control: StepControl,
+): Promise<void> {
   const { policies, issuer } = adapters;
   if (policies.discovery === 'never') return;
-  const wanted = discoveryDocument(issuer, adapters.publicIssuer.jwksUrl, [next.alg]);
+  const wanted = discoveryDocument(
+    issuer,
+    adapters.publicIssuer.jwksUrl,
+    keys.map(({ alg }) => alg),
+  );
   await changeEverywhere(adapters, async ({ publisher, publicIssuer }) => {
     const { body, changed } = await updateDocument(publisher, 'discovery', (current) =>
       current === undefined || policies.discovery === 'overwrite' ? wanted : current,

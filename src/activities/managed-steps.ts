@@ -94,8 +94,11 @@ async function notYet(
   return violations([guard], facts)[0]?.reason ?? null;
 }
 
+/** What it takes to follow a platform. */
+export type Patience = Pick<ManagedStepContext, 'adapters' | 'input' | 'control' | 'askedAtMs'>;
+
 /** @throws PLATFORM_UNFINISHED where it takes longer than the platform is given; a retry gives it as long again */
-async function untilProven(context: ManagedStepContext, look: () => Promise<Advance>): Promise<StepOutcome> {
+export async function untilProven(context: Patience, look: () => Promise<Advance>): Promise<StepOutcome> {
   const { adapters, input, control, askedAtMs } = context;
   const { timeoutMs, pollMs } = adapters.platform.patience;
   let changed = false;

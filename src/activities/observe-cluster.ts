@@ -8,9 +8,10 @@ import type { ControlPlaneObservation, Problem } from '../rotation/observation.t
 import { isManaged, type Platform } from '../platforms/port.ts';
 import { rotationOf } from './managed-steps.ts';
 import { findFormer, type PreflightFacts } from '../rotation/preflight.ts';
+import type { CacheWait } from '../rotation/publication-checks.ts';
 import { isUnfinished, type RotationRecord } from '../rotation/record.ts';
 import type { ClusterAdapters, ClusterPolicies, ClusterReads, Publication } from './cluster-adapters.ts';
-import { readPublicDiscovery, readPublicKids } from './public-documents.ts';
+import { readPublicDiscovery, readPublicJwks } from './public-documents.ts';
 import { publicationsOf } from './publications.ts';
 
 /** Changes nothing. What cannot be observed becomes a problem among the facts: all are told at once. */
@@ -27,9 +28,9 @@ export async function observeCluster(adapters: ClusterAdapters, policies: Cluste
   const { reads, publicIssuer, apiServers } = adapters;
   const { capabilities } = adapters.platform;
   const { record } = await attempt(() => adapters.lock.read(), { held: null, record: null });
-  const [controlPlane, publicKids, discovery, endpointAddresses, staged, missing, skews] = await Promise.all([
+  const [controlPlane, publicJwks, discovery, endpointAddresses, staged, missing, skews] = await Promise.all([
     observePlatform(adapters.platform, record),
-    attempt(() => readPublicKids(publicIssuer), null),
+    attempt(() => readPublicJwks(publicIssuer), null),
     attempt(() => readPublicDiscovery(publicIssuer), null),
     attempt(() => reads.apiServerAddresses(), []),
     attempt(() => findStaged(adapters), null),
@@ -47,7 +48,7 @@ export async function observeCluster(adapters: ClusterAdapters, policies: Cluste
   const mirrors = await Promise.all(
     (adapters.mirrors ?? []).map(async (mirror) => ({
       url: mirror.publicIssuer.jwksUrl,
-      kids: await attempt(() => readPublicKids(mirror.publicIssuer), null),
+      jwks: await attempt(() => readPublicJwks(mirror.publicIssuer), null),
       issuer: (await attempt(() => readPublicDiscovery(mirror.publicIssuer), null))?.issuer ?? null,
     })),
   );
@@ -64,9 +65,11 @@ export async function observeCluster(adapters: ClusterAdapters, policies: Cluste
     issuer: adapters.issuer,
     publicIssuer: discovery?.issuer ?? null,
     publicJwksUri: discovery?.jwksUri ?? null,
-    publicKids,
+    publicKids: publicJwks?.kids ?? null,
     publicUrl: publicIssuer.jwksUrl,
-    mirrors,
+    mirrors: mirrors.map(({ url, jwks, issuer }) => ({ url, kids: jwks?.kids ?? null, issuer })),
+    servings: [publicJwks, ...mirrors.map(({ jwks }) => jwks)].flatMap((jwks) => (jwks === null ? [] : [jwks.serving])),
+    relyingPartyCache: cacheWaitOf(policies),
     ...(adapters.publisher.publishes === undefined ? {} : { publishing: adapters.publisher.publishes }),
     keyLimits: keyLimitsOf(adapters.relyingParties),
     endpointAddresses,
@@ -82,6 +85,10 @@ export async function observeCluster(adapters: ClusterAdapters, policies: Cluste
       : {}),
     legacyTokens,
   };
+}
+
+function cacheWaitOf({ relyingPartyCacheMs: ms, allowShorterCache }: ClusterPolicies): CacheWait {
+  return { ms, ...(allowShorterCache === undefined ? {} : { allowShorter: allowShorterCache }) };
 }
 
 /** Also where it cannot show that it could be written, it must be readable. */

@@ -11,6 +11,7 @@ import { countedFrom } from '../rotation/lost-premises.ts';
 import { makePlan } from '../rotation/make-plan.ts';
 import type { Plan, PlanInput } from '../rotation/plan.ts';
 import { findBlockers, findFormer, type PreflightFacts } from '../rotation/preflight.ts';
+import { servedCacheMs } from '../rotation/publication-checks.ts';
 import { isUnfinished, type RotationRecord } from '../rotation/record.ts';
 import { canStillRollBack, stepsDoneBefore, withPresentNodes } from '../rotation/take-up.ts';
 import type { ClusterAdapters, ClusterPolicies } from './cluster-adapters.ts';
@@ -118,6 +119,7 @@ export function planFor(
     ...(adapters.publisher.publishes === undefined ? {} : { publishing: adapters.publisher.publishes }),
     nodes: facts.controlPlane.apiServers.map(({ node }) => node),
     relyingPartyCacheMs: policies.relyingPartyCacheMs,
+    ...shorterCacheOf(facts),
     drain: facts.drain,
     probePod: adapters.probePods?.plan ?? null,
     restarts: policies.restartWorkloads,
@@ -125,6 +127,12 @@ export function planFor(
     ...keyLayoutOf(facts),
   });
   return { plan, former: { kid: former.kid, alg: former.alg } };
+}
+
+/** Where nothing was overridden there is nothing to record. */
+function shorterCacheOf(facts: PreflightFacts): Pick<PlanInput, 'shorterCacheBecause'> {
+  const { allowShorter } = facts.relyingPartyCache ?? {};
+  return allowShorter === undefined || servedCacheMs(facts) === null ? {} : { shorterCacheBecause: allowShorter };
 }
 
 /** A rotation keeps the layout with which it began. */
@@ -152,7 +160,7 @@ async function planOrGiveUp(
   }
 }
 
-function refusal(
+export function refusal(
   cluster: string,
   blockers: readonly { readonly code: string; readonly message: string }[],
 ): KeyturnError {
@@ -164,7 +172,7 @@ function refusal(
   );
 }
 
-function withOverrides(policies: ClusterPolicies, input: RotationInput): ClusterPolicies {
+export function withOverrides(policies: ClusterPolicies, input: RotationInput): ClusterPolicies {
   return {
     ...policies,
     relyingPartyCacheMs: input.relyingPartyCacheMs ?? policies.relyingPartyCacheMs,
@@ -184,12 +192,18 @@ function nextVersion(record: RotationRecord | null): number {
 }
 
 function warningsOf(plan: Plan, record: RotationRecord | null, { gates }: ClusterPolicies): readonly string[] {
-  const { override, totalMs, refreshingMs } = plan.waits.drain;
+  const { relyingParties, drain } = plan.waits;
+  const { override, totalMs, refreshingMs } = drain;
   const warnings: string[] = [...(plan.limits ?? [])];
   if (gates.includes('each-node') && plan.steps.some(({ action }) => action.type === 'followRotation'))
     warnings.push('The gate each-node asks nowhere: the platform changes its nodes by itself.');
   if (plan.keyLayout !== undefined) warnings.push(`Key layout: ${describeKeyLayout(plan.keyLayout)}.`);
   if (record !== null) warnings.push(`Takes up the rotation ${record.rotationId} that a former run left unfinished.`);
+  if (relyingParties.override !== undefined) {
+    warnings.push(
+      `Relying parties are given ${relyingParties.ms} ms, less than the JWKS may be cached, accepted because: ${relyingParties.override}`,
+    );
+  }
   if (override !== undefined) {
     warnings.push(
       `The drain of ${totalMs} ms is shorter than the computed ${refreshingMs} ms, accepted because: ${override}`,

@@ -4,7 +4,9 @@ import { parseDiscovery, type Discovery } from '../jwks/discovery.ts';
 import { kidsOf } from '../jwks/jwks.ts';
 import type { StepControl } from '../platforms/port.ts';
 import { readPublic } from '../publishers/read-back.ts';
+import { SECOND_MS } from '../rotation/duration.ts';
 import type { Kid } from '../rotation/key.ts';
+import type { Serving } from '../rotation/publication-checks.ts';
 import type { PublicIssuer } from './cluster-adapters.ts';
 import { setTimeout as sleep } from 'node:timers/promises';
 
@@ -12,10 +14,26 @@ import { setTimeout as sleep } from 'node:timers/promises';
 const READ_BACK_MS = 30_000;
 const READ_BACK_POLL_MS = 500;
 
+export interface PublicJwks {
+  readonly kids: readonly Kid[];
+  readonly serving: Serving;
+}
+
 /** @throws JWKS_NOT_PUBLIC, PUBLISHER_UNREACHABLE, JWKS_MALFORMED */
-export async function readPublicKids({ jwksUrl, fetch }: PublicIssuer): Promise<readonly Kid[]> {
-  const { body } = await readPublic(jwksUrl, { fetch });
-  return kidsOf(body, jwksUrl);
+export async function readPublicJwks({ jwksUrl, fetch }: PublicIssuer): Promise<PublicJwks> {
+  const { body, contentType = null, cacheControl } = await readPublic(jwksUrl, { fetch });
+  return { kids: kidsOf(body, jwksUrl), serving: { url: jwksUrl, contentType, maxAgeMs: maxAgeMs(cacheControl) } };
+}
+
+/** @throws as readPublicJwks */
+export async function readPublicKids(issuer: PublicIssuer): Promise<readonly Kid[]> {
+  return (await readPublicJwks(issuer)).kids;
+}
+
+/** The longest that any cache may keep an answer (RFC 9111 5.2.2), ms; null where the server does not say. */
+function maxAgeMs(cacheControl = ''): number | null {
+  const seconds = [...cacheControl.matchAll(/\b(?:s-maxage|max-age)="?(\d+)/gi)].map(([, digits]) => Number(digits));
+  return seconds.length === 0 ? null : Math.max(...seconds) * SECOND_MS;
 }
 
 /** The public discovery document; null where there is none. */

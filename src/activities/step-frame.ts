@@ -11,6 +11,7 @@ import type { ClusterAdapters } from './cluster-adapters.ts';
 import type { StepInput, StepResult } from './contract.ts';
 import { toFailure } from './failure.ts';
 import { gatherFacts } from './gather-facts.ts';
+import type { MigrationContext } from './issuer-migration-steps.ts';
 import { nextIsUnknown, notOfThisPlatform, recordIsGone } from './step-refusals.ts';
 
 /** Well under the heartbeat timeout of the workflow's activity options. */
@@ -61,6 +62,10 @@ export interface StepFrame {
   /** The same for steps of a plan in which the platform orders trust and signing. */
   readonly managedStep: (
     perform: (context: ManagedStepContext) => Promise<StepOutcome>,
+  ) => (input: StepInput) => Promise<StepResult>;
+  /** The same for steps of a migration to another issuer, of which the Lease has no record. */
+  readonly migrationStep: (
+    perform: (context: MigrationContext) => Promise<StepOutcome>,
   ) => (input: StepInput) => Promise<StepResult>;
   readonly holder: () => Promise<Holder>;
   /** @throws GUARD_FAILED */
@@ -149,11 +154,35 @@ export function createStepFrame({ findCluster, temporalClusterId, now }: StepFra
       return perform({ ...context, adapters: { ...context.adapters, platform }, askedAtMs });
     });
 
+  const migrationStep: StepFrame['migrationStep'] = (perform) => (input) =>
+    attended(async (control) => {
+      const adapters = await findCluster(input.cluster);
+      await adapters.lock.confirm(await holder());
+      const { platform } = adapters;
+      const { migration } = input;
+      if (!isManaged(platform) || platform.issuers === undefined || migration === undefined)
+        throw notOfThisPlatform(input);
+      const askedAtMs = activityInfo().scheduledTimestampMs;
+      const { issuers } = platform;
+      const reached = { ...adapters, platform };
+      const outcome = await perform({
+        adapters: reached,
+        input,
+        control,
+        askedAtMs,
+        migration,
+        issuers,
+        now: timestamp,
+      });
+      return { ...outcome, at: outcome.at ?? timestamp() };
+    });
+
   return {
     attended,
     step,
     nodeStep,
     managedStep,
+    migrationStep,
     holder,
     demand: async (adapters, input, record) =>
       checkGuards(adapters, input, record, { nowMs: now(), us: await holder() }),

@@ -6,7 +6,8 @@ import type { ClusterConfig } from '../config/schema.ts';
 import { formatDuration } from '../rotation/duration.ts';
 import { judgeKeyAge, judgeLastRotation, keyAges, lastRotationEndedAt, type AgeVerdict } from '../rotation/key-age.ts';
 import { summarizeLegacyTokens, type LegacyTokenReport } from '../rotation/legacy-token-report.ts';
-import { findBlockers, findFormer } from '../rotation/preflight.ts';
+import { findBlockers, findFormer, type PreflightFacts } from '../rotation/preflight.ts';
+import { servedAsOtherThanJson } from '../rotation/publication-checks.ts';
 import { isUnfinished, type RotationRecord } from '../rotation/record.ts';
 import { composeReads } from '../worker/compose-reads.ts';
 import { examineAgents } from './examine-agents.ts';
@@ -66,10 +67,24 @@ async function examineReadiness(
       ok(what, `${facts.controlPlane.apiServers.length} API servers agree; ready to rotate; ${drain}`),
       ok(`${what}: signing key`, findFormer(facts)?.kid ?? 'unknown'),
       ...legacyTokensOf(facts.legacyTokens, what),
-      ok(`${what}: public JWKS`, `${facts.publicUrl} has ${facts.publicKids?.length ?? 0} key(s)`),
+      ...publicJwksOf(facts, what),
       await describeStaged(adapters.keyStore, cluster.name, facts.staged, isUnfinished(facts.record)),
     ];
   });
+}
+
+/** That it can be read by everyone, and by those who look at the content type. */
+function publicJwksOf({ publicUrl, publicKids, servings = [] }: PreflightFacts, what: string): readonly Finding[] {
+  const title = `${what}: public JWKS`;
+  return [
+    ok(title, `${publicUrl} has ${publicKids?.length ?? 0} key(s)`),
+    ...servedAsOtherThanJson(servings).map(({ url, contentType }) =>
+      warn(
+        title,
+        `${url} is served as ${contentType ?? 'nothing in particular'}, not as application/json: some relying parties refuse to read it; set Content-Type where it is served`,
+      ),
+    ),
+  ];
 }
 
 function legacyTokensOf(report: LegacyTokenReport | null, what: string): readonly Finding[] {

@@ -9,7 +9,7 @@ import {
 import { KeyturnError } from '../errors.ts';
 import { statusQuery } from '../workflows/messages.ts';
 import { SEARCH_ATTRIBUTES } from '../workflows/search-attributes.ts';
-import { WORKFLOW_TYPE, workflowIdOf, type RotationHandle } from './temporal.ts';
+import { clusterOfId, WORKFLOW_TYPES, workflowIdOf, type RotationHandle } from './temporal.ts';
 
 export interface RotationSelection {
   readonly cluster?: string;
@@ -17,6 +17,8 @@ export interface RotationSelection {
 }
 
 type Run = Pick<WorkflowExecutionInfo, 'workflowId' | 'runId' | 'startTime' | 'status' | 'typedSearchAttributes'>;
+
+const IS_OURS = `WorkflowType IN (${WORKFLOW_TYPES.map((type) => `'${type}'`).join(', ')})`;
 
 /** `google.rpc.Code` */
 const INVALID_ARGUMENT = 3;
@@ -30,7 +32,7 @@ export async function findRotation(
   { cluster, workflowId }: RotationSelection,
 ): Promise<RotationHandle> {
   if (workflowId !== undefined) return byWorkflowId(client, workflowId);
-  const usual = cluster === undefined ? null : await describe(client, workflowIdOf(cluster));
+  const usual = cluster === undefined ? null : await describeUsual(client, cluster);
   // Visibility lags behind: what was started a moment ago is found by its ID only.
   if (usual?.status.name === 'RUNNING') return client.workflow.getHandle(usual.workflowId);
   const running = await runningRotations(client);
@@ -40,6 +42,13 @@ export async function findRotation(
   const found = only ?? (cluster === undefined ? null : newest(usual, await latestIndexed(client, cluster)));
   if (found !== null) return client.workflow.getHandle(found.workflowId, found.runId);
   throw notFound(cluster === undefined ? 'to show' : `of cluster "${cluster}"`, running);
+}
+
+/** The one that runs, else the newest, of those that the CLI started. */
+async function describeUsual(client: Client, cluster: string): Promise<Run | null> {
+  const runs = await Promise.all(WORKFLOW_TYPES.map((type) => describe(client, workflowIdOf(cluster, type))));
+  const running = runs.find((run) => run?.status.name === 'RUNNING');
+  return running ?? runs.reduce(newest, null);
 }
 
 async function byWorkflowId(client: Client, workflowId: string): Promise<RotationHandle> {
@@ -59,7 +68,8 @@ async function ofCluster(client: Client, runs: readonly Run[], cluster: string):
 
 /** Null where no worker answers. */
 async function clusterAsTold(client: Client, { workflowId, runId }: Run): Promise<string | null> {
-  if (workflowId.startsWith(workflowIdOf(''))) return workflowId.slice(workflowIdOf('').length);
+  const named = clusterOfId(workflowId);
+  if (named !== null) return named;
   const status = await client.workflow
     .getHandle(workflowId, runId)
     .query(statusQuery)
@@ -73,7 +83,7 @@ function newest(a: Run | null, b: Run | null): Run | null {
 
 async function latestIndexed(client: Client, cluster: string): Promise<Run | null> {
   const name = cluster.replaceAll("'", "''");
-  const query = `WorkflowType = '${WORKFLOW_TYPE}' AND ${SEARCH_ATTRIBUTES.cluster.name} = '${name}'`;
+  const query = `${IS_OURS} AND ${SEARCH_ATTRIBUTES.cluster.name} = '${name}'`;
   try {
     // The newest come first.
     for await (const run of client.workflow.list({ query, pageSize: 1 })) return run;
@@ -103,7 +113,7 @@ async function describe(client: Client, workflowId: string): Promise<Run | null>
 
 async function runningRotations(client: Client): Promise<readonly Run[]> {
   const runs: Run[] = [];
-  const query = `WorkflowType = '${WORKFLOW_TYPE}' AND ExecutionStatus = 'Running'`;
+  const query = `${IS_OURS} AND ExecutionStatus = 'Running'`;
   for await (const run of client.workflow.list({ query })) runs.push(run);
   return runs;
 }

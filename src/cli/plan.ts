@@ -4,6 +4,7 @@ import { Command } from 'commander';
 import type { ClusterAdapters } from '../activities/cluster-adapters.ts';
 import { observeCluster } from '../activities/observe-cluster.ts';
 import { planFor } from '../activities/preflight.ts';
+import { planIssuerMigration } from '../activities/prepare-issuer-migration.ts';
 import { findCluster, loadConfig } from '../config/load.ts';
 import { mergeKeys, removeKey } from '../jwks/edit-jwks.ts';
 import { toJwk } from '../keys/jwk.ts';
@@ -29,10 +30,12 @@ export function planCommand(): Command {
   return new Command('plan')
     .description('show what a rotation would do now, with a diff of each manifest and of the JWKS; changes nothing')
     .argument('[cluster]')
+    .option('--migrate-issuer', 'show what a move to the issuer in keyturn.yaml would do instead')
     .action(async (name: string | undefined, _: unknown, command: Command) => {
-      const options = command.optsWithGlobals<{ config: string; json?: boolean }>();
+      const options = command.optsWithGlobals<{ config: string; json?: boolean; migrateIssuer?: boolean }>();
       const config = await loadConfig(options.config);
-      const preview = await lookAtCluster(config, findCluster(config, name), 'plan', previewRotation);
+      const look = options.migrateIssuer === true ? previewMigration : previewRotation;
+      const preview = await lookAtCluster(config, findCluster(config, name), 'plan', look);
       print(preview, renderPreview(preview), options);
     });
 }
@@ -53,6 +56,12 @@ async function previewRotation(adapters: ClusterAdapters): Promise<Preview> {
       ...(await previewJwks(adapters, plan, former, next)),
     ],
   };
+}
+
+/** @throws PREFLIGHT_REFUSED with every reason */
+async function previewMigration(adapters: ClusterAdapters): Promise<Preview> {
+  const { plan, signing } = await planIssuerMigration(adapters, adapters.policies);
+  return { cluster: adapters.name, plan, former: signing, diffs: [] };
 }
 
 /** Stands for a key whose kid, as long as any, is known only once it is made. */
@@ -105,7 +114,9 @@ function renderPreview({ cluster, plan, former, diffs }: Preview): string {
   );
   const { relyingParties, kubelet, drain } = plan.waits;
   return [
-    `Rotation of ${cluster}: retires ${former.kid} (${former.alg})`,
+    plan.migration === undefined
+      ? `Rotation of ${cluster}: retires ${former.kid} (${former.alg})`
+      : `Migration of ${cluster} from ${plan.migration.from} to ${plan.migration.to}: no key changes`,
     '',
     ...steps,
     '',

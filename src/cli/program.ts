@@ -7,6 +7,7 @@ import { decisionCommands } from './decide.ts';
 import { doctorCommand } from './doctor.ts';
 import { jwksCommand } from './jwks.ts';
 import { keysCommand } from './keys.ts';
+import { migrateIssuerCommand } from './migrate-issuer.ts';
 import { planCommand } from './plan.ts';
 import { rotateCommand } from './rotate.ts';
 import { scheduleCommand } from './schedule.ts';
@@ -22,6 +23,7 @@ export function createProgram(): Command {
   program.addCommand(workerCommand());
   program.addCommand(planCommand());
   program.addCommand(rotateCommand());
+  program.addCommand(migrateIssuerCommand());
   program.addCommand(statusCommand());
   program.addCommand(watchCommand());
   for (const command of decisionCommands()) program.addCommand(command);

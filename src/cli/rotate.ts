@@ -5,11 +5,11 @@ import { Command, Option } from 'commander';
 import type { RotationInput } from '../activities/contract.ts';
 import { findCluster, loadConfig } from '../config/load.ts';
 import { KeyturnError } from '../errors.ts';
-import type { rotateSigningKey } from '../workflows/index.ts';
+import type { migrateIssuer, rotateSigningKey } from '../workflows/index.ts';
 import { resultOf } from './ask-rotation.ts';
 import { print } from './output.ts';
 import { connectClient } from '../worker/connect-temporal.ts';
-import { WORKFLOW_TYPE, workflowIdOf, type RotationHandle } from './temporal.ts';
+import { workflowIdOf, type RotationHandle } from './temporal.ts';
 
 interface RotateOptions {
   readonly config: string;
@@ -35,7 +35,7 @@ export function rotateCommand(): Command {
       const client = await connectClient();
       const handle = await startRotation(client, config.taskQueue, {
         cluster: name,
-        requestedBy: `${userInfo().username}@${hostname()}`,
+        requestedBy: requesterOf(),
         ...(options.reason === undefined ? {} : { reason: options.reason }),
         ...(options.gate === undefined ? {} : { gates: options.gate }),
         ...(options.allowSingleApiServer === undefined ? {} : { allowSingleApiServer: options.allowSingleApiServer }),
@@ -50,31 +50,60 @@ export function rotateCommand(): Command {
     });
 }
 
+/** Who asks, for the audit record: as this machine says. */
+export function requesterOf(): string {
+  return `${userInfo().username}@${hostname()}`;
+}
+
+type NamedInput = RotationInput & { readonly cluster: string };
+
 /** @throws ROTATION_RUNNING where the cluster's rotation is under way in this namespace */
-export async function startRotation(
-  client: Client,
-  taskQueue: string,
-  input: RotationInput & { readonly cluster: string },
-): Promise<RotationHandle> {
-  const workflowId = workflowIdOf(input.cluster);
-  try {
-    return await client.workflow.start<typeof rotateSigningKey>(WORKFLOW_TYPE, {
+export async function startRotation(client: Client, taskQueue: string, input: NamedInput): Promise<RotationHandle> {
+  const { cluster } = input;
+  return refuseSecond(cluster, workflowIdOf(cluster), 'rotated', (workflowId) =>
+    client.workflow.start<typeof rotateSigningKey>('rotateSigningKey', {
       workflowId,
       taskQueue,
       args: [input],
-      staticSummary: `Rotate the signing key of ${input.cluster}`,
-      staticDetails: `Cluster: **${input.cluster}**\n\nReason: ${input.reason ?? 'none given'}\n\nRequested by: ${input.requestedBy ?? 'unknown'}`,
-    });
+      staticSummary: `Rotate the signing key of ${cluster}`,
+      staticDetails: detailsOf(input),
+    }),
+  );
+}
+
+/** @throws ROTATION_RUNNING where the cluster is being moved to another issuer in this namespace */
+export async function startMigration(client: Client, taskQueue: string, input: NamedInput): Promise<RotationHandle> {
+  const { cluster } = input;
+  return refuseSecond(cluster, workflowIdOf(cluster, 'migrateIssuer'), 'migrated', (workflowId) =>
+    client.workflow.start<typeof migrateIssuer>('migrateIssuer', {
+      workflowId,
+      taskQueue,
+      args: [input],
+      staticSummary: `Move ${cluster} to another issuer`,
+      staticDetails: detailsOf(input),
+    }),
+  );
+}
+
+function detailsOf({ cluster, reason, requestedBy }: NamedInput): string {
+  return `Cluster: **${cluster}**\n\nReason: ${reason ?? 'none given'}\n\nRequested by: ${requestedBy ?? 'unknown'}`;
+}
+
+async function refuseSecond(
+  cluster: string,
+  workflowId: string,
+  done: 'rotated' | 'migrated',
+  start: (workflowId: string) => Promise<RotationHandle>,
+): Promise<RotationHandle> {
+  try {
+    return await start(workflowId);
   } catch (error) {
     if (!(error instanceof WorkflowExecutionAlreadyStartedError)) throw error;
-    throw new KeyturnError(
-      'ROTATION_RUNNING',
-      `The signing key of "${input.cluster}" is being rotated already (${workflowId})`,
-      {
-        subject: workflowId,
-        remedy: `See where it stands with: keyturn status ${input.cluster}`,
-        cause: error,
-      },
-    );
+    const what = done === 'rotated' ? 'signing key' : 'issuer';
+    throw new KeyturnError('ROTATION_RUNNING', `The ${what} of "${cluster}" is being ${done} already (${workflowId})`, {
+      subject: workflowId,
+      remedy: `See where it stands with: keyturn status ${cluster}`,
+      cause: error,
+    });
   }
 }

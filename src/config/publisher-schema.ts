@@ -74,6 +74,11 @@ const apiServer = z.strictObject({
     .url({ protocol: /^https?$/ })
     .optional()
     .describe('As in the discovery document (--service-account-jwks-uri); default: openid/v1/jwks below the issuer'),
+  allowShorterCache: z
+    .string()
+    .min(1)
+    .optional()
+    .describe('Why a relyingPartyCache is accepted that is shorter than the JWKS may be cached; recorded'),
 });
 
 /** Where the platform itself serves the issuer's documents. */

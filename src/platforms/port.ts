@@ -2,7 +2,8 @@
 import type { ManagedCapabilities, StagedCapabilities } from '../rotation/capabilities.ts';
 import type { SigningKey } from '../keys/signing-key.ts';
 import type { KeyRef, PublicKey } from '../rotation/key.ts';
-import type { ApiServerObservation, ControlPlaneObservation, NodeLayout } from '../rotation/observation.ts';
+import type { IssuerMigration } from '../rotation/issuer-migration.ts';
+import type { ApiServerObservation, ControlPlaneObservation, NodeLayout, Problem } from '../rotation/observation.ts';
 
 /** Lets a long step be watched and stopped. */
 export interface StepControl {
@@ -107,6 +108,8 @@ export type Advance = { readonly proof: string; readonly changed: boolean } | { 
  */
 export interface ManagedPlatform {
   readonly capabilities: ManagedCapabilities;
+  /** Default: the issuer of its tokens cannot be changed. */
+  readonly issuers?: IssuerChanger;
   /** How long one of the steps may take until a person is asked, and the pause between two looks. ms */
   readonly patience: { readonly timeoutMs: number; readonly pollMs: number };
 
@@ -127,4 +130,26 @@ export interface ManagedPlatform {
   takeBack(rotation: ManagedRotation, control: StepControl): Promise<Advance>;
   /** Removes what the rotation left; tells what is gone. */
   retire(rotation: ManagedRotation): Promise<string>;
+}
+
+export interface IssuerObservation {
+  readonly migration: IssuerMigration;
+  /** Since when a migration that is taken up is proven to have switched, RFC 3339; null where it has not come so far. */
+  readonly verifiedAt: string | null;
+  readonly takenUp: boolean;
+  /** What keeps it from beginning. */
+  readonly problems: readonly Problem[];
+}
+
+/** Changes the issuer of a cluster's tokens; each change is asked for again and again until there is a proof, as on `ManagedPlatform`. */
+export interface IssuerChanger {
+  /** What a migration to that issuer would come to, or what one comes to that is under way. Changes nothing. */
+  observe(to: string): Promise<IssuerObservation>;
+  /** The former issuer issues, the new one is accepted besides; also the way back from `issue`. */
+  accept(migration: IssuerMigration): Promise<Advance>;
+  issue(migration: IssuerMigration): Promise<Advance>;
+  forgetFormer(migration: IssuerMigration): Promise<Advance>;
+  forgetNew(migration: IssuerMigration): Promise<Advance>;
+  /** Notes since when tokens are of the new issuer, for the first time only; null takes it back. @returns what is noted */
+  remember(migration: IssuerMigration, verifiedAt: string | null): Promise<string | null>;
 }

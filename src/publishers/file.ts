@@ -70,7 +70,9 @@ export class FilePublisher implements JwksPublisher {
   async assertWritable(): Promise<void> {
     const file = this.#file('jwks');
     try {
-      await access(await realpath(path.dirname(file)), constants.W_OK);
+      // The first write makes the folders below.
+      const folder = await realpath(path.dirname(file)).catch(() => realpath(this.#options.directory));
+      await access(folder, constants.W_OK);
     } catch (error) {
       throw toFilePublisherError(error, file);
     }

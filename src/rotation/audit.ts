@@ -75,6 +75,8 @@ export interface AuditRecord {
   readonly takenUp: boolean;
   readonly keys: readonly KeyringEntry[];
   readonly plannedWaits: PlannedWaits | null;
+  /** Of a migration to another issuer, in which no key changes. */
+  readonly issuers?: { readonly from: string; readonly to: string };
   readonly phases: readonly { readonly phase: Phase; readonly startedAt: string; readonly endedAt: string }[];
   readonly steps: readonly AuditStep[];
   readonly waits: readonly AuditWait[];

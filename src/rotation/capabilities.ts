@@ -23,6 +23,8 @@ export interface ManagedCapabilities {
   readonly rollBack: boolean;
   /** True where the rotation can rest between the switch and the end; false: the platform goes on to the end by itself. */
   readonly pause: boolean;
+  /** Who signs tokens in Secrets. Default: the controller manager, with the same key. */
+  readonly legacyTokens?: 'of-another-key';
   /** `behind-one-address`: API servers cannot be asked one by one, nor be counted. */
   readonly apiServers: 'each' | 'behind-one-address';
 }

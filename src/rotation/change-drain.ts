@@ -4,9 +4,10 @@ import type { Plan, Step } from './plan.ts';
 
 export function withDrain(plan: Plan, drain: DrainComputation): Plan {
   const isDrain = ({ action }: Step) => action.type === 'wait' && action.wait === 'drain';
+  const former = plan.migration === undefined ? 'key' : 'issuer';
   return {
     ...plan,
     waits: { ...plan.waits, drain },
-    steps: plan.steps.map((step) => (isDrain(step) ? { ...step, summary: drainSummary(drain) } : step)),
+    steps: plan.steps.map((step) => (isDrain(step) ? { ...step, summary: drainSummary(drain, former) } : step)),
   };
 }

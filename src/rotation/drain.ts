@@ -153,6 +153,6 @@ function expiryBound(explicitMs: number | undefined, flags: TokenLifetimeFlags):
 }
 
 /** One line for the timeline. */
-export function drainSummary({ totalMs }: DrainComputation): string {
-  return `Wait ${formatDuration(totalMs)} until no token of the former key can matter`;
+export function drainSummary({ totalMs }: DrainComputation, former: 'key' | 'issuer' = 'key'): string {
+  return `Wait ${formatDuration(totalMs)} until no token of the former ${former} can matter`;
 }

@@ -18,6 +18,7 @@ export function makePlan(input: PlanInput): Plan {
       relyingParties: {
         ms: input.relyingPartyCacheMs,
         explanation: `relying parties may hold the JWKS for ${formatDuration(input.relyingPartyCacheMs)} (policies.relyingPartyCache)`,
+        ...(input.shorterCacheBecause === undefined ? {} : { override: input.shorterCacheBecause }),
       },
       drain: input.drain,
       ...probePodSteps(input.probePod).waits,

@@ -2,6 +2,7 @@
 import type { Capabilities } from './capabilities.ts';
 import type { DrainComputation } from './drain.ts';
 import type { GuardName } from './guards.ts';
+import type { IssuerActionType, IssuerMigration } from './issuer-migration.ts';
 import type { ChosenKeyLayout } from './key-layout.ts';
 import type { RefreshWait } from './kubelet-refresh.ts';
 import type { LegacyTokenReport } from './legacy-token-report.ts';
@@ -54,7 +55,7 @@ export type NodeActionType =
 export type WaitType = 'relyingParties' | 'drain' | 'drainNext' | 'kubelet';
 
 export type Action =
-  | { readonly type: ClusterActionType }
+  | { readonly type: ClusterActionType | IssuerActionType }
   | { readonly type: NodeActionType; readonly node: string }
   | { readonly type: 'restartWorkload'; readonly workload: WorkloadName }
   | { readonly type: 'wait'; readonly wait: WaitType };
@@ -81,7 +82,8 @@ export interface Step {
 
 /** The waits, with their length and why. ms. */
 export interface PlannedWaits {
-  readonly relyingParties: { readonly ms: number; readonly explanation: string };
+  /** `override`: why less was accepted than the JWKS may be cached. */
+  readonly relyingParties: { readonly ms: number; readonly explanation: string; readonly override?: string };
   readonly drain: DrainComputation;
   /** Where a probe pod is to be shown with a refreshed token. */
   readonly kubelet?: RefreshWait;
@@ -105,6 +107,8 @@ export interface Plan {
   readonly legacyTokens?: LegacyTokenReport;
   /** How the nodes are changed; absent in plans of before there was a choice. */
   readonly keyLayout?: ChosenKeyLayout;
+  /** Of a plan that changes the issuer, not the key. */
+  readonly migration?: IssuerMigration;
 }
 
 export interface PlanInput {
@@ -114,6 +118,8 @@ export interface PlanInput {
   /** Control-plane nodes in the order in which they are changed. */
   readonly nodes: readonly string[];
   readonly relyingPartyCacheMs: number;
+  /** Why that is accepted though the JWKS may be cached for longer. Default: it may not. */
+  readonly shorterCacheBecause?: string;
   readonly drain: DrainComputation;
   /** Null where none is configured. */
   readonly probePod: ProbePodPlan | null;

@@ -10,8 +10,11 @@ import {
   findFullKeySets,
   findMirrorProblems,
   findOtherServer,
+  findShortCacheWait,
+  type CacheWait,
   type KeyLimit,
   type MirrorFacts,
+  type Serving,
 } from './publication-checks.ts';
 import { isUnfinished, type RotationRecord } from './record.ts';
 
@@ -33,6 +36,9 @@ export interface PreflightFacts {
   readonly publicUrl: string;
   /** Default: none. */
   readonly mirrors?: readonly MirrorFacts[];
+  /** How the JWKS is served where it could be read, the issuer's own place first. Default: not looked at. */
+  readonly servings?: readonly Serving[];
+  readonly relyingPartyCache?: CacheWait;
   /** Default: documents are written. */
   readonly publishing?: 'by-trusting';
   /** Of the named relying parties. Default: none. */
@@ -253,6 +259,7 @@ const CHECKS: readonly Check[] = [
   algorithmRefused,
   findFullKeySets,
   findOtherServer,
+  findShortCacheWait,
   (facts) => findMirrorProblems(facts, findFormer(facts)),
   drainRefused,
 ];

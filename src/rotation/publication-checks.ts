@@ -1,8 +1,18 @@
 // What keeps a rotation from starting at the places where the JWKS is published.
 import type { RelyingPartyName } from './accepted-algorithms.ts';
+import { formatDuration } from './duration.ts';
 import type { KeyRef, Kid } from './key.ts';
 import type { ControlPlaneObservation, Problem } from './observation.ts';
 import { isUnfinished, type RotationRecord } from './record.ts';
+
+/** How a public JWKS is served. */
+export interface Serving {
+  readonly url: string;
+  /** Null where the server does not say. */
+  readonly contentType: string | null;
+  /** How long its answers may be cached, ms; null where the server does not say. */
+  readonly maxAgeMs: number | null;
+}
 
 /** A further place where the issuer's documents are published. */
 export interface MirrorFacts {
@@ -81,4 +91,47 @@ export function findOtherServer(facts: {
       message: `The publisher is api-server, but ${publicUrl} shows other keys (${publicKids.join(', ')}) than the API servers serve (${[...trusted].join(', ')}). Correct publisher.jwksUrl, or name the publisher that writes that document.`,
     },
   ];
+}
+
+/** What the cache wait is shorter than: how long the API servers let their JWKS be cached, which no configuration of theirs changes. */
+export function servedCacheMs(facts: {
+  readonly publishing?: 'by-trusting';
+  readonly servings?: readonly Serving[];
+  readonly relyingPartyCache?: CacheWait;
+}): number | null {
+  const { publishing, servings: [serving] = [], relyingPartyCache } = facts;
+  if (publishing !== 'by-trusting' || serving?.maxAgeMs == null || relyingPartyCache === undefined) return null;
+  return relyingPartyCache.ms < serving.maxAgeMs ? serving.maxAgeMs : null;
+}
+
+export interface CacheWait {
+  readonly ms: number;
+  /** The recorded override for less than the JWKS may be cached. */
+  readonly allowShorter?: string;
+}
+
+export function findShortCacheWait(
+  facts: Parameters<typeof servedCacheMs>[0] & {
+    readonly publicUrl: string;
+    readonly record: RotationRecord | null;
+  },
+): readonly Problem[] {
+  const servedMs = servedCacheMs(facts);
+  const { publicUrl, record, relyingPartyCache } = facts;
+  if (servedMs === null || relyingPartyCache === undefined || isUnfinished(record)) return [];
+  if ((relyingPartyCache.allowShorter ?? '').trim() !== '') return [];
+  return [
+    {
+      code: 'PREFLIGHT_REFUSED',
+      subject: publicUrl,
+      message: `${publicUrl} may be cached for ${formatDuration(servedMs)} (its Cache-Control), but relyingPartyCache is ${formatDuration(relyingPartyCache.ms)}: tokens of the new key would be refused by whoever cached it. Lengthen policies.relyingPartyCache, or give publisher.allowShorterCache a reason to accept that.`,
+    },
+  ];
+}
+
+const JSON_TYPE = /^application\/(?:jwk-set\+)?json\s*(?:;|$)/i;
+
+/** Places whose JWKS is not served as JSON (RFC 7517 8.5), which some relying parties refuse to read. */
+export function servedAsOtherThanJson(servings: readonly Serving[]): readonly Serving[] {
+  return servings.filter(({ contentType }) => contentType === null || !JSON_TYPE.test(contentType));
 }

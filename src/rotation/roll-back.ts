@@ -23,14 +23,15 @@ export interface UndoStep extends Undo {
  */
 export function rollBackSteps(plan: Plan, started: ReadonlySet<string>): readonly UndoStep[] {
   const toUndo = refreshingAfterSigning(startedSteps(plan, started).toReversed());
-  const signed = toUndo.some(({ action }) => ['sign', 'followRotation'].includes(action.type));
+  const signed = toUndo.some(({ action }) => ['sign', 'followRotation', 'switchIssuer'].includes(action.type));
   const firstSigner = toUndo.find(({ phase, undo }) => phase === 'Signing' && undo !== null);
-  const firstTrust = toUndo.find(({ action }) => ['trust', 'beginRotation'].includes(action.type));
+  const firstTrust = toUndo.find(({ action }) => ['trust', 'beginRotation', 'acceptIssuer'].includes(action.type));
   const steps = toUndo.flatMap((step): readonly UndoStep[] => {
     if (step.undo === null) return [];
     const guards = signed ? step.undo.guards : step.undo.guards.filter((guard) => guard !== 'nextDrained');
     const undo = { ...step.undo, guards, id: `undo/${step.id}`, undoes: step.id, phase: step.phase };
-    if (signed && step === firstSigner) return [waitForRelyingParties(plan), undo];
+    // Relying parties of the former issuer have kept its documents.
+    if (signed && step === firstSigner && plan.migration === undefined) return [waitForRelyingParties(plan), undo];
     if (signed && step === firstTrust) return [drainNext(plan), undo];
     return [undo];
   });
@@ -79,8 +80,8 @@ function drainNext(plan: Plan): UndoStep {
     id: 'undo/drain',
     undoes: null,
     phase: 'Draining',
-    summary: `Wait ${formatDuration(plan.waits.drain.totalMs)} until no token of the new key can matter`,
+    summary: `Wait ${formatDuration(plan.waits.drain.totalMs)} until no token of the new ${plan.migration === undefined ? 'key' : 'issuer'} can matter`,
     action: { type: 'wait', wait: 'drainNext' },
-    guards: ['nobodySignsWithNext'],
+    guards: plan.migration === undefined ? ['nobodySignsWithNext'] : [],
   };
 }

@@ -77,9 +77,11 @@ export async function composeCluster(
   };
 }
 
-function policiesOf({ policies }: ClusterConfig): ClusterPolicies {
+function policiesOf({ policies, publisher }: ClusterConfig): ClusterPolicies {
+  const { allowShorterCache } = publisher.type === 'api-server' ? publisher : {};
   return {
     relyingPartyCacheMs: policies.relyingPartyCache,
+    ...(allowShorterCache === undefined ? {} : { allowShorterCache }),
     drain: drainPolicyOf(policies.drain),
     allowSingleApiServer: policies.allowSingleApiServer,
     legacyTokens: rulesOf(policies.legacyTokens),

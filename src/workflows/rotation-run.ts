@@ -178,6 +178,7 @@ export class RotationRun {
       this.clock.begin('relyingParties', startOfWait(result.at, this.ready.publishedAt));
     if (result.publishedAt !== undefined) this.clock.begin('relyingParties', result.publishedAt);
     if (action.type === 'verify') this.clock.begin('drain', startOfWait(result.at, this.ready.verifiedAt));
+    if (result.begins !== undefined) this.clock.begin(result.begins, startOfWait(result.at, this.ready.verifiedAt));
     if (result.podTokenSince !== undefined) this.clock.begin('kubelet', result.podTokenSince);
     this.journal.did(step, startedAt, result);
     return null;
@@ -313,6 +314,7 @@ export class RotationRun {
       waitEnds: this.clock.ends(),
       policies,
       ...(plan.keyLayout === undefined ? {} : { keyLayout: plan.keyLayout.layout }),
+      ...(plan.migration === undefined ? {} : { migration: plan.migration }),
     };
   }
 }

@@ -42,7 +42,9 @@ export class WaitClock {
 
   /** Why less than computed was accepted. */
   override(type: WaitType): string | undefined {
-    return type === 'drain' || type === 'drainNext' ? this.waits.drain.override : undefined;
+    const { relyingParties, drain } = this.waits;
+    if (type === 'relyingParties') return relyingParties.override;
+    return type === 'kubelet' ? undefined : drain.override;
   }
 
   private lengthMs(type: WaitType): number {

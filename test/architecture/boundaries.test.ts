@@ -346,7 +346,7 @@ describe('import boundaries', () => {
 });
 
 describe('the source of Keyturn', () => {
-  it.each([LAYERS, RUNTIME])('keeps the rules of %s', async (config) => {
+  it.each([LAYERS, RUNTIME])('keeps the rules of %s', { timeout: 120_000 }, async (config) => {
     expect(formatViolations(await cruise(projectRoot, config))).toEqual([]);
   });
 });

@@ -1,7 +1,7 @@
 // What every publisher keeps to.
 import { readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
-import { confirmPublic } from '../../src/activities/public-documents.ts';
+import { confirmPublic, readPublicJwks, readPublicKids } from '../../src/activities/public-documents.ts';
 import type { Jwk } from '../../src/jwks/jwk.ts';
 import { mergeKeys, removeKey } from '../../src/jwks/edit-jwks.ts';
 import { kidsOf } from '../../src/jwks/jwks.ts';
@@ -11,19 +11,25 @@ import type { DocumentFetch } from '../../src/publishers/trusting-fetch.ts';
 import { updateDocument } from '../../src/publishers/update-document.ts';
 import { startCachingFront } from '../fixtures/caching-front.ts';
 
-export interface PublisherUnderTest {
+/** A place where an issuer's documents are public, whoever brings them there. */
+export interface PlaceUnderTest {
   /** Opens the same place once more, as another writer does. */
   readonly open: () => JwksPublisher;
   readonly publicUrl: (document: IssuerDocument) => string;
   /** Reaches the public address. */
   readonly fetch: DocumentFetch;
-  /** Puts a document there as another tool does it. */
+  /** Has the JWKS show so many keys in place of what it shows; the former ones stay where there are more than before. 0: there is no document. */
+  readonly show: (keys: 0 | 1 | 2 | 101) => Promise<void>;
+  /** Has the public address give this, as a wrong tool or server does it. */
   readonly store: (document: IssuerDocument, content: string | Uint8Array, contentType: string) => Promise<void>;
   /** The same place, closed to the public. */
   readonly makePrivate: () => Promise<void>;
   /** Runs something while nothing answers there. */
   readonly duringOutage: (run: () => Promise<void>) => Promise<void>;
 }
+
+/** One that writes shows what was written. */
+export type PublisherUnderTest = Omit<PlaceUnderTest, 'show'>;
 
 const vector = (name: string): string => readFileSync(new URL(`../vectors/jwks/${name}`, import.meta.url), 'utf8');
 /** As `ccoctl` writes it: four spaces, and its own order of members. */
@@ -37,7 +43,138 @@ const rsa = (kid: string): Jwk => ({ use: 'sig', kty: 'RSA', kid, alg: 'RS256', 
 
 /** @param make a new, empty, public place each time */
 export function publisherContract(name: string, make: () => Promise<PublisherUnderTest>): void {
-  describe(`publisher contract: ${name}`, () => {
+  placeContract(name, async () => {
+    const place = await make();
+    const show = async (count: number): Promise<void> => {
+      const keys = Array.from({ length: count }, (_, index) => rsa(`kid-${index}`));
+      if (count > 0) await updateDocument(place.open(), 'jwks', (body) => mergeKeys(body, keys));
+    };
+    return { ...place, show };
+  });
+  writingContract(name, make);
+}
+
+/**
+ * What holds whether the documents are written or made by who serves them.
+ * @param make a public place each time, which shows what `show` was told last
+ * @param away code of an outage, as its owner sees it
+ */
+export function placeContract(
+  name: string,
+  make: () => Promise<PlaceUnderTest>,
+  away: 'PUBLISHER_UNREACHABLE' | 'API_SERVER_UNREACHABLE' = 'PUBLISHER_UNREACHABLE',
+): void {
+  const issuerOf = ({ publicUrl, fetch }: PlaceUnderTest) => ({
+    jwksUrl: publicUrl('jwks'),
+    discoveryUrl: publicUrl('discovery'),
+    fetch,
+  });
+
+  describe(`publisher contract, reading: ${name}`, () => {
+    test('a document that is missing is undefined to its owner and JWKS_NOT_PUBLIC to everyone else', async () => {
+      const { open, publicUrl, fetch, show } = await make();
+      await show(0);
+      expect(await open().read('jwks')).toBeUndefined();
+      await expect(readPublic(publicUrl('jwks'), { fetch })).rejects.toMatchObject({
+        code: 'JWKS_NOT_PUBLIC',
+        subject: publicUrl('jwks'),
+        retryable: false,
+      });
+    });
+
+    test('a document that is private is JWKS_NOT_PUBLIC, and its owner still sees it', async () => {
+      const { open, publicUrl, fetch, show, makePrivate } = await make();
+      await show(1);
+      const { body } = await readPublic(publicUrl('jwks'), { fetch });
+      await makePrivate();
+      await expect(readPublic(publicUrl('jwks'), { fetch })).rejects.toMatchObject({ code: 'JWKS_NOT_PUBLIC' });
+      expect((await open().read('jwks'))?.body).toBe(body);
+    });
+
+    test('the public gets the bytes that the owner sees, as JSON, and is told how long they may be cached', async () => {
+      const { open, publicUrl, fetch, show } = await make();
+      await show(2);
+      const seen = await readPublic(publicUrl('jwks'), { fetch });
+      expect(seen).toMatchObject({
+        body: (await open().read('jwks'))?.body,
+        contentType: expect.stringMatching(/^application\/(jwk-set\+)?json/) as unknown,
+        cacheControl: expect.stringMatching(/^public, max-age=\d+$/) as unknown,
+      });
+      expect(kidsOf(seen.body)).toHaveLength(2);
+    });
+
+    test('keys beyond the hundredth are shown too, and none is lost', async () => {
+      const { open, publicUrl, fetch, show } = await make();
+      await show(2);
+      const before = kidsOf((await open().read('jwks'))?.body ?? '');
+      await show(101);
+      const kids = kidsOf((await readPublic(publicUrl('jwks'), { fetch })).body);
+      expect(new Set(kids).size).toBe(101);
+      expect(kids).toEqual(expect.arrayContaining([...before]));
+    });
+
+    test('a cache that still gives the former document is waited for', async () => {
+      const place = await make();
+      await place.show(1);
+      const front = startCachingFront(place.fetch);
+      const issuer = { ...issuerOf(place), fetch: front.fetch };
+      const [former] = await readPublicKids(issuer);
+      await place.show(2);
+      const { body } = (await place.open().read('jwks')) ?? { body: '' };
+      expect(await readPublicKids(issuer)).toEqual([former]);
+      const waits: string[] = [];
+      const report = (words: string) => {
+        waits.push(words);
+        front.expire();
+      };
+      await confirmPublic(issuer.jwksUrl, body, issuer, { signal: new AbortController().signal, report });
+      expect(waits).toEqual([`waiting until ${issuer.jwksUrl} shows the document that was written`]);
+      expect(await readPublicKids(issuer)).toHaveLength(2);
+    });
+
+    test.each([
+      ['is not UTF-8', Buffer.from([0x7b, 0xff, 0x7d])],
+      ['is larger than 1 MiB', Buffer.alloc(1_048_577, 0x20)],
+      ['is no JWKS', '<html></html>'],
+    ])('a public document that %s is JWKS_MALFORMED', async (_, content) => {
+      const place = await make();
+      await place.store('jwks', content, 'application/json');
+      await expect(readPublicKids(issuerOf(place))).rejects.toMatchObject({ code: 'JWKS_MALFORMED', retryable: false });
+    });
+
+    test('a public document with another content type is read, and its type is told', async () => {
+      const place = await make();
+      await place.store('jwks', ofCcoctl, 'text/plain');
+      const { kids, serving } = await readPublicJwks(issuerOf(place));
+      expect(kids).toEqual(['foreign']);
+      const { contentType } = await readPublic(place.publicUrl('jwks'), place);
+      expect(serving).toMatchObject({ url: place.publicUrl('jwks'), contentType });
+    });
+
+    test('an outage is told as one, worth another try, and passes', async () => {
+      const { open, publicUrl, fetch, show, duringOutage } = await make();
+      await show(1);
+      const before = await open().read('jwks');
+      await duringOutage(async () => {
+        await expect(open().read('jwks')).rejects.toMatchObject({ code: away, retryable: true });
+        await expect(readPublic(publicUrl('jwks'), { fetch })).rejects.toMatchObject({
+          code: 'PUBLISHER_UNREACHABLE',
+          retryable: true,
+        });
+      });
+      expect((await open().read('jwks'))?.body).toBe(before?.body);
+    });
+
+    test('says where it publishes, and no secret', async () => {
+      const { open } = await make();
+      expect(open().description).not.toBe('');
+      expect(open().description).not.toMatch(/AccountKey|sig=|Signature|[Tt]oken/);
+    });
+  });
+}
+
+function writingContract(name: string, make: () => Promise<PublisherUnderTest>): void {
+  describe(`publisher contract, writing: ${name}`, () => {
     test('an absent document is undefined, and is created only where it is absent', async () => {
       const { open } = await make();
       expect(await open().read('jwks')).toBeUndefined();
@@ -95,18 +232,7 @@ export function publisherContract(name: string, make: () => Promise<PublisherUnd
       });
     });
 
-    test('a document that is missing or private is JWKS_NOT_PUBLIC', async () => {
-      const { open, publicUrl, fetch, makePrivate } = await make();
-      const notPublic = { code: 'JWKS_NOT_PUBLIC', subject: publicUrl('jwks'), retryable: false };
-      await expect(readPublic(publicUrl('jwks'), { fetch })).rejects.toMatchObject(notPublic);
-      await open().write('jwks', 'x', 'absent');
-      await readPublic(publicUrl('jwks'), { fetch });
-      await makePrivate();
-      await expect(readPublic(publicUrl('jwks'), { fetch })).rejects.toMatchObject(notPublic);
-      expect((await open().read('jwks'))?.body).toBe('x'); // its owner still sees it
-    });
-
-    test('of 20 writers that race with keys of their own none loses its key', async () => {
+    test('of 20 writers that race with keys of their own none loses its key', { timeout: 120_000 }, async () => {
       const { open } = await make();
       const kids = Array.from({ length: 20 }, (_, index) => `kid-${index}`);
       const add = (kid: string) => updateDocument(open(), 'jwks', (body) => mergeKeys(body, [rsa(kid)]));
@@ -160,14 +286,6 @@ export function publisherContract(name: string, make: () => Promise<PublisherUnd
       expect((await open().read('jwks'))?.body).toBe(foreign);
     });
 
-    test('a document with 100 keys takes one more, and loses none', async () => {
-      const { open, store, publicUrl, fetch } = await make();
-      const kids = Array.from({ length: 100 }, (_, index) => `foreign-${index}`);
-      await store('jwks', JSON.stringify({ keys: kids.map((kid) => rsa(kid)) }), 'application/json');
-      await updateDocument(open(), 'jwks', (body) => mergeKeys(body, [rsa('ours')]));
-      expect(kidsOf((await readPublic(publicUrl('jwks'), { fetch })).body)).toEqual([...kids, 'ours']);
-    });
-
     test('a document that another tool stored as plain text is JSON with the next write', async () => {
       const { open, store, publicUrl, fetch } = await make();
       await store('jwks', ofCcoctl, 'text/plain');
@@ -197,22 +315,6 @@ export function publisherContract(name: string, make: () => Promise<PublisherUnd
       expect((await open().read('jwks'))?.body).toBe('<html>\uFEFF</html>');
     });
 
-    test('a cache that still gives the former document is waited for', async () => {
-      const { open, publicUrl, fetch } = await make();
-      await open().write('jwks', 'former', 'absent');
-      const front = startCachingFront(fetch);
-      const issuer = { jwksUrl: publicUrl('jwks'), discoveryUrl: publicUrl('discovery'), fetch: front.fetch };
-      expect((await readPublic(publicUrl('jwks'), { fetch: front.fetch })).body).toBe('former');
-      await open().write('jwks', 'new', (await open().read('jwks')) ?? 'absent');
-      const waits: string[] = [];
-      const report = (words: string) => {
-        waits.push(words);
-        front.expire();
-      };
-      await confirmPublic(publicUrl('jwks'), 'new', issuer, { signal: new AbortController().signal, report });
-      expect(waits).toEqual([`waiting until ${publicUrl('jwks')} shows the document that was written`]);
-    });
-
     test('an update that changes nothing writes nothing', async () => {
       const { open } = await make();
       const first = await updateDocument(open(), 'jwks', (body) => mergeKeys(body, [rsa('a')]));
@@ -223,6 +325,12 @@ export function publisherContract(name: string, make: () => Promise<PublisherUnd
       expect((await open().read('jwks'))?.etag).toBe(before?.etag);
     });
 
+    test('where nothing is yet, nothing speaks against writing', async () => {
+      const { open } = await make();
+      await open().assertWritable?.();
+      expect(await open().read('jwks')).toBeUndefined();
+    });
+
     test('that it can be written is shown without writing', async () => {
       const { open, store } = await make();
       await store('jwks', ofCcoctl, 'text/plain');
@@ -231,14 +339,12 @@ export function publisherContract(name: string, make: () => Promise<PublisherUnd
       expect(await open().read('jwks')).toEqual(before);
     });
 
-    test('an outage is PUBLISHER_UNREACHABLE, worth another try, and passes', async () => {
-      const { open, publicUrl, fetch, duringOutage } = await make();
+    test('a write during an outage is worth another try, and has changed nothing', async () => {
+      const { open, duringOutage } = await make();
       await open().write('jwks', 'x', 'absent');
-      const away = { code: 'PUBLISHER_UNREACHABLE', retryable: true };
       await duringOutage(async () => {
-        await expect(open().read('jwks')).rejects.toMatchObject(away);
-        await expect(open().write('jwks', 'y', 'absent')).rejects.toMatchObject(away);
-        await expect(readPublic(publicUrl('jwks'), { fetch })).rejects.toMatchObject(away);
+        const write = open().write('jwks', 'y', 'absent');
+        await expect(write).rejects.toMatchObject({ code: 'PUBLISHER_UNREACHABLE', retryable: true });
       });
       expect((await open().read('jwks'))?.body).toBe('x');
     });
@@ -256,12 +362,6 @@ export function publisherContract(name: string, make: () => Promise<PublisherUnd
       await expect(update(cutOff)).rejects.toMatchObject({ code: 'PUBLISHER_UNREACHABLE', retryable: true });
       expect((await open().read('jwks'))?.body).toBe(ofCcoctl);
       expect(await update(open())).toMatchObject({ changed: true, former: ofCcoctl });
-    });
-
-    test('says where it publishes, and no secret', async () => {
-      const { open } = await make();
-      expect(open().description).not.toBe('');
-      expect(open().description).not.toMatch(/AccountKey|sig=|Signature/);
     });
   });
 }

@@ -1,6 +1,12 @@
 import { describe, expect, test } from 'vitest';
 import { keyLimitsOf } from '../../src/rotation/accepted-algorithms.ts';
-import { findFullKeySets, findMirrorProblems } from '../../src/rotation/publication-checks.ts';
+import {
+  findFullKeySets,
+  findMirrorProblems,
+  findShortCacheWait,
+  servedAsOtherThanJson,
+} from '../../src/rotation/publication-checks.ts';
+import { unfinishedRecord } from './observed-cluster.ts';
 
 const former = { kid: 'former', alg: 'RS256' } as const;
 const issuer = 'https://issuer.example';
@@ -48,4 +54,48 @@ describe('a JWKS with 100 keys', () => {
     expect(findFullKeySets({ ...facts, publicKids: kids(100), staged: { kid: 'kid-7', alg: 'RS256' } })).toEqual([]);
     expect(findFullKeySets({ ...facts, publicKids: null })).toEqual([]);
   });
+});
+
+describe('a cache wait that is shorter than API servers let their JWKS be cached', () => {
+  const facts = (ms: number, allowShorter?: string) => ({
+    publishing: 'by-trusting' as const,
+    publicUrl: url,
+    record: null,
+    servings: [{ url, contentType: 'application/jwk-set+json', maxAgeMs: 3_600_000 }],
+    relyingPartyCache: { ms, ...(allowShorter === undefined ? {} : { allowShorter }) },
+  });
+
+  test('is refused, with both times and what to do', () => {
+    const [problem] = findShortCacheWait(facts(3_599_000));
+    expect(problem).toMatchObject({ code: 'PREFLIGHT_REFUSED', subject: url });
+    expect(problem?.message).toMatch(
+      /may be cached for 1h .* relyingPartyCache is 59m 59s: .*allowShorterCache a reason/,
+    );
+    expect(findShortCacheWait(facts(1000, '  '))).toHaveLength(1);
+  });
+
+  test('is accepted for a reason, and where it is no shorter', () => {
+    expect(findShortCacheWait(facts(1000, 'nobody caches here'))).toEqual([]);
+    expect(findShortCacheWait(facts(3_600_000))).toEqual([]);
+  });
+
+  test('is no matter where documents are written, where the server does not say, or in the middle of a rotation', () => {
+    const { publishing: _, ...written } = facts(1000);
+    expect(findShortCacheWait(written)).toEqual([]);
+    expect(findShortCacheWait({ ...facts(1000), servings: [{ url, contentType: null, maxAgeMs: null }] })).toEqual([]);
+    expect(findShortCacheWait({ ...facts(1000), record: unfinishedRecord() })).toEqual([]);
+  });
+});
+
+test.each([
+  ['application/json', true],
+  ['application/json; charset=utf-8', true],
+  ['application/jwk-set+json', true],
+  ['Application/JSON', true],
+  ['text/plain', false],
+  ['application/octet-stream', false],
+  ['application/jsonp', false],
+  [null, false],
+])('a JWKS that is served as %s is JSON to those who look: %s', (contentType, isJson) => {
+  expect(servedAsOtherThanJson([{ url, contentType, maxAgeMs: null }])).toHaveLength(isJson ? 0 : 1);
 });

@@ -7,6 +7,7 @@ import {
   type LegacyTokenUse,
 } from '../../src/rotation/legacy-tokens.ts';
 import type { LegacyToken } from '../../src/rotation/observation.ts';
+import type { IssuerActionType } from '../../src/rotation/issuer-migration.ts';
 import type { Action } from '../../src/rotation/plan.ts';
 import { atOnce, type Doing } from './doing.ts';
 import { FORMER, keyOf, kidOf, type Keys } from './keys.ts';
@@ -16,13 +17,21 @@ import { StepFailed } from './step-failed.ts';
 import type { World } from './world.ts';
 
 type ClusterAction = (world: World) => Doing;
+type ClusterActionType = Exclude<Exclude<Action, { node: string } | { type: 'wait' }>['type'], IssuerActionType>;
 
 /** @throws StepFailed while it is gone through */
 export function perform(world: World, action: Exclude<Action, { type: 'wait' }>): Doing {
-  if (!('node' in action)) return CLUSTER_ACTIONS[action.type](world);
+  if (!('node' in action)) {
+    if (!isOfKeys(action.type)) throw new RangeError(`${action.type}: issuers are not simulated`);
+    return CLUSTER_ACTIONS[action.type](world);
+  }
   const node = world.node(action.node);
   node.hasAgent = true;
   return NODE_ACTIONS[action.type](world, node);
+}
+
+function isOfKeys(type: ClusterActionType | IssuerActionType): type is ClusterActionType {
+  return type in CLUSTER_ACTIONS;
 }
 
 function nextOf({ record }: World): Keys {
@@ -54,7 +63,7 @@ const useOf = ({ record }: World): LegacyTokenUse => {
 const today = (world: World) => world.workerTime().slice(0, 10);
 const ofFormer = ({ kid }: LegacyToken) => kid === kidOf(FORMER);
 
-const CLUSTER_ACTIONS: Readonly<Record<Exclude<Action, { node: string } | { type: 'wait' }>['type'], ClusterAction>> = {
+const CLUSTER_ACTIONS: Readonly<Record<ClusterActionType, ClusterAction>> = {
   ...MANAGED_ACTIONS,
   *stageKey(world) {
     if (world.staged === 0) world.staged = world.makeKey();

@@ -93,6 +93,15 @@ export class SimulatedWorld {
         this.audits.push(audit);
         this.done.push('conclude');
       },
+      prepareIssuerMigration: (input) => this.preflight(input),
+      publishIssuer: step('publishIssuer'),
+      acceptIssuer: step('acceptIssuer'),
+      switchIssuer: step('switchIssuer'),
+      switchIssuerBack: step('switchIssuerBack'),
+      verifyIssuer: step('verifyIssuer'),
+      recreateTokenSecrets: step('recreateTokenSecrets'),
+      forgetFormerIssuer: step('forgetFormerIssuer'),
+      forgetNewIssuer: step('forgetNewIssuer'),
       stageKey: step('stageKey'),
       discardKey: step('discardKey'),
       recordRotation: step('recordRotation'),

@@ -8,10 +8,11 @@ import type { Advance, ManagedPlatform, ManagedRotation } from '../port.ts';
 import { dueToBegin, dueToComplete, dueToPrepare, type Due, type WorkersRollout } from './key-rotation.ts';
 import { observeShoot } from './observe-shoot.ts';
 import type { ShootClient } from './shoot-client.ts';
+import { ShootIssuers } from './shoot-issuers.ts';
 import type { Shoot } from './shoot.ts';
 
 export interface GardenerPlatformOptions {
-  readonly shoot: Pick<ShootClient, 'read' | 'ask' | 'wouldRefuse'>;
+  readonly shoot: Pick<ShootClient, 'read' | 'ask' | 'wouldRefuse' | 'change' | 'wouldRefuseChange'>;
   /** Of the Shoot, through its address. */
   readonly apiServers: readonly ApiServer[];
   /** `by-platform` where the Shoot has a managed issuer. */
@@ -26,10 +27,14 @@ export interface GardenerPlatformOptions {
 export class GardenerPlatform implements ManagedPlatform {
   readonly capabilities: ManagedCapabilities;
   readonly patience: ManagedPlatform['patience'];
+  readonly issuers: ShootIssuers;
   readonly #options: GardenerPlatformOptions;
 
   constructor(options: GardenerPlatformOptions) {
     this.#options = options;
+    const [apiServer] = options.apiServers;
+    if (apiServer === undefined) throw new RangeError('a Shoot has an address');
+    this.issuers = new ShootIssuers({ shoot: options.shoot, apiServer });
     this.patience = { timeoutMs: options.timeoutMs, pollMs: options.pollMs };
     this.capabilities = {
       ordering: 'managed',

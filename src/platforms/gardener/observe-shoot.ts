@@ -38,7 +38,7 @@ export async function observeShoot(look: ShootLook, underWay: ManagedRotation | 
   if (shoot === undefined) {
     return { tokenLifetimes: { maxTokenExpirationMs: null, extendTokenExpiration: true }, problems };
   }
-  problems.push(...issuerProblems(shoot, look.publishing));
+  problems.push(...issuerProblems(shoot, look.publishing), ...suppliedKeyProblems(shoot));
   if (underWay === null) {
     problems.push(...((await attempt(() => startProblems(shoot, look))) ?? []));
   }
@@ -59,6 +59,18 @@ async function startProblems(shoot: Shoot, { shoot: client, workersRollout }: Sh
   if (shoot.status.lastOperation?.state === 'Failed') return [problemOf(shoot, lastOperationFailed(shoot).message)];
   const refusal = await client.wouldRefuse(startOperation(workersRollout));
   return refusal === undefined ? [] : [problemOf(shoot, refusal)];
+}
+
+/** Gardener keeps signing with such a key whatever is rotated. */
+function suppliedKeyProblems(shoot: Shoot): readonly Problem[] {
+  const { signingKeySecretName } = serviceAccountConfigOf(shoot);
+  if (signingKeySecretName === undefined) return [];
+  return [
+    problemOf(
+      shoot,
+      `${titleOf(shoot)} takes its signing key from the Secret ${signingKeySecretName.name ?? ''} (key signing-key; signingKeySecretName). No version of Gardener rotates such a key, and from 1.64 on there is none: take signingKeySecretName out of the Shoot, so that Gardener makes the key, before you have Keyturn rotate it.`,
+    ),
+  ];
 }
 
 function issuerProblems(shoot: Shoot, publishing: ManagedCapabilities['publishing']): readonly Problem[] {

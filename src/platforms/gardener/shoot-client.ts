@@ -39,8 +39,22 @@ export class ShootClient {
 
   /** Why Gardener would refuse the operation now, in its own words; undefined where it would not. Changes nothing. */
   async wouldRefuse(operation: string): Promise<string | undefined> {
+    return this.#refusalOf(operationPatch(operation), operation);
+  }
+
+  /** @throws as `ask` */
+  async change(patch: object): Promise<void> {
+    await this.#patch(patch, 'this change');
+  }
+
+  /** As `wouldRefuse`, of a change of the Shoot. */
+  async wouldRefuseChange(patch: object): Promise<string | undefined> {
+    return this.#refusalOf(patch, 'this change');
+  }
+
+  async #refusalOf(patch: object, operation: string): Promise<string | undefined> {
     try {
-      await this.#patch(operationPatch(operation), operation, { dryRun: 'All' });
+      await this.#patch(patch, operation, { dryRun: 'All' });
       return undefined;
     } catch (error) {
       if (error instanceof KeyturnError && error.code === 'PLATFORM_FAILED') return error.message;

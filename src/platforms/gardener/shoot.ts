@@ -1,10 +1,13 @@
 // What is read of a Shoot (core.gardener.cloud/v1beta1): how its ServiceAccount tokens are made, and how far a rotation of their key is.
 import { z } from 'zod';
 import type { TokenLifetimeFlags } from '../../rotation/observation.ts';
+import { jsonOf, parseAnswer } from '../../api-servers/answer-json.ts';
 import { parseGoDuration } from '../go-duration.ts';
 
 const OPERATION_ANNOTATION = 'gardener.cloud/operation';
 const ISSUER_ANNOTATION = 'authentication.gardener.cloud/issuer';
+/** Stays for as long as a migration of the issuer is under way. */
+const MIGRATION_ANNOTATION = 'keyturn.dev/issuer-migration';
 const ISSUER_ADDRESS = 'service-account-issuer';
 
 const names = z.array(z.string()).default([]);
@@ -14,6 +17,8 @@ const serviceAccountConfig = z.object({
   acceptedIssuers: names,
   extendTokenExpiration: z.boolean().optional(),
   maxTokenExpiration: z.string().optional(),
+  /** Of Gardener up to 1.63; later ones drop it. */
+  signingKeySecretName: z.object({ name: z.string().optional() }).optional(),
 });
 export type ServiceAccountConfig = z.output<typeof serviceAccountConfig>;
 
@@ -26,6 +31,14 @@ const keyRotation = z.object({
   pendingWorkersRollouts: z.array(z.object({ name: z.string() })).default([]),
 });
 export type KeyRotation = z.output<typeof keyRotation>;
+
+const migrationMemory = z.object({
+  from: z.string(),
+  to: z.string(),
+  fromIsDefault: z.boolean(),
+  acceptedBefore: names,
+  verifiedAt: z.string().exactOptional(),
+});
 
 export const shootSchema = z.object({
   metadata: z.object({
@@ -69,6 +82,30 @@ export function operationPatch(operation: string, resourceVersion?: string) {
       annotations: { [OPERATION_ANNOTATION]: operation },
       ...(resourceVersion === undefined ? {} : { resourceVersion }),
     },
+  };
+}
+
+/** Where a migration of its issuer stands, as this tool has noted it; undefined where none is under way. @throws API_SERVER_UNEXPECTED */
+export function migrationOf(shoot: Shoot): z.output<typeof migrationMemory> | undefined {
+  const text = shoot.metadata.annotations[MIGRATION_ANNOTATION];
+  if (text === undefined) return undefined;
+  return jsonOf(migrationMemory, parseAnswer(text, MIGRATION_ANNOTATION), MIGRATION_ANNOTATION);
+}
+
+/** A merge patch of issuers and of what is remembered of their migration; what is left out stays, `memory: null` forgets it. */
+export function issuersPatch(change: {
+  readonly settings?: { readonly issuer: string | null; readonly acceptedIssuers: readonly string[] };
+  readonly memory?: object | null;
+  readonly resourceVersion?: string;
+}) {
+  const { settings, memory, resourceVersion } = change;
+  const noted = memory === null ? null : JSON.stringify(memory);
+  return {
+    metadata: {
+      ...(memory === undefined ? {} : { annotations: { [MIGRATION_ANNOTATION]: noted } }),
+      ...(resourceVersion === undefined ? {} : { resourceVersion }),
+    },
+    ...(settings === undefined ? {} : { spec: { kubernetes: { kubeAPIServer: { serviceAccountConfig: settings } } } }),
   };
 }
 

@@ -43,6 +43,9 @@ const kubeApiServer = z.looseObject({
     })
     .nullish(),
 });
+const authentication = z.looseObject({
+  spec: z.looseObject({ serviceAccountIssuer: z.string().nullish() }).nullish(),
+});
 const clusterOperator = z.looseObject({
   status: z.looseObject({ conditions: z.array(condition).nullish() }).nullish(),
 });
@@ -90,6 +93,14 @@ export class OperatorObjects {
   clusterOperator(): Promise<ClusterOperatorObject | null> {
     const path = '/apis/config.openshift.io/v1/clusteroperators/kube-apiserver';
     return this.#read(clusterOperator, path, 'clusteroperators.config.openshift.io');
+  }
+
+  /** The issuer that the operator is to bring to API servers; null where it is the default one. */
+  async issuer(): Promise<string | null> {
+    const path = '/apis/config.openshift.io/v1/authentications/cluster';
+    const found = await this.#read(authentication, path, 'authentications.config.openshift.io');
+    const { serviceAccountIssuer } = found?.spec ?? {};
+    return serviceAccountIssuer == null || serviceAccountIssuer === '' ? null : serviceAccountIssuer;
   }
 
   /** What an ended rotation left there is replaced. */

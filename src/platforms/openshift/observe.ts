@@ -2,7 +2,12 @@
 import { z } from 'zod';
 import type { KubeClient } from '../../api-servers/kube-client.ts';
 import type { ApiServer } from '../../api-servers/port.ts';
-import type { ControlPlaneObservation, Problem, TokenLifetimeFlags } from '../../rotation/observation.ts';
+import type {
+  ApiServerObservation,
+  ControlPlaneObservation,
+  Problem,
+  TokenLifetimeFlags,
+} from '../../rotation/observation.ts';
 import { collectInto, observeApiServer } from '../observe-api-servers.ts';
 import type { ManagedRotation } from '../port.ts';
 import { CERTS, NEXT_SECRET, OPERAND_SECRET } from './names.ts';
@@ -32,15 +37,17 @@ export async function observeOperator(
     const observed = await Promise.all(apiServers.map((server) => observeApiServer(server, problems)));
     return { apiServers: observed, layouts: [], tokenLifetimes: lifetimesOf(null), problems };
   }
-  const [observed, kubeApiServer] = await Promise.all([
+  const [observed, kubeApiServer, issuer] = await Promise.all([
     Promise.all(apiServers.map((server) => observeApiServer(server, problems))),
     attempt(() => objects.kubeApiServer()),
+    attempt(() => objects.issuer()),
     attempt(async () => {
       if (kidsIn((await objects.certs())?.data, CERTS).length === 0) throw objectIsMissing(`ConfigMap ${CERTS}`);
     }),
     ...(underWay === null ? [attempt(() => findUnrest(objects, problems))] : []),
   ]);
   if (kubeApiServer === null) await attempt(() => Promise.reject(objectIsMissing('KubeAPIServer cluster')));
+  problems.push(...issuersToCome(issuer ?? null, observed));
   if (underWay === null && kubeApiServer != null) {
     problems.push(...formerIssuers(kubeApiServer));
     await attempt(() => unfinishedRevision(kubeApiServer, problems));
@@ -71,6 +78,19 @@ function unfinishedRevision(object: KubeApiServerObject, problems: Problem[]): v
   const { missing } = readRevisions(object);
   if (missing !== null)
     problems.push(refusal('KubeAPIServer cluster', `Of the operator, ${missing}. Wait for it first.`));
+}
+
+/** API servers that are still to get it issue as another one until then: relying parties of the new one would be left without the key. */
+function issuersToCome(wanted: string | null, apiServers: readonly ApiServerObservation[]): readonly Problem[] {
+  if (wanted === null) return [];
+  return apiServers
+    .filter(({ issuer }) => issuer !== null && issuer !== wanted)
+    .map(({ node, issuer }) =>
+      refusal(
+        'Authentication cluster',
+        `${node} issues tokens as ${issuer}, and the operator is to bring it ${wanted} (spec.serviceAccountIssuer of Authentication cluster). Wait until it has, with that issuer in the configuration.`,
+      ),
+    );
 }
 
 /** Their tokens are verified by documents at another place, which Keyturn does not publish to. */

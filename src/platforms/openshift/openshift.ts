@@ -35,6 +35,7 @@ export class OpenShiftPlatform implements ManagedPlatform {
     formerKey: 'kept-until-told',
     rollBack: true,
     pause: true,
+    legacyTokens: 'of-another-key',
     apiServers: 'each',
   };
   readonly patience: ManagedPlatform['patience'];

@@ -36,6 +36,13 @@ const RULES: readonly ResourceRule[] = [
     name: 'kube-apiserver',
     why: 'to see whether the operator has settled',
   },
+  {
+    verb: 'get',
+    group: 'config.openshift.io',
+    resource: 'authentications',
+    name: 'cluster',
+    why: 'to see which issuer API servers are to have',
+  },
 ];
 
 /** @throws API_SERVER_UNREACHABLE, API_SERVER_FORBIDDEN where the credentials are not accepted at all */

@@ -41,7 +41,7 @@ export async function openOpenShift(): Promise<OpenShiftScene> {
       privatePem: await readFile(path.join(pki, 'sa.key'), 'utf8'),
       publicPem: await readFile(path.join(pki, 'sa.pub'), 'utf8'),
     };
-    await installObjects(controlPlane.adminKubeconfigPath, admin, pair);
+    await installObjects(controlPlane.adminKubeconfigPath, admin, controlPlane.issuer, pair);
     const operator = new StandInOperator(admin, controlPlane);
     operator.start();
     await configure(scene);

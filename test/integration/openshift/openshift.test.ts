@@ -94,6 +94,12 @@ describe('before it begins', () => {
     await patch(status, { status: { serviceAccountIssuers: [former] } });
     await expect(plan()).rejects.toThrow('The former issuer https://former.example is trusted until 2999-01-01');
     await patch(status, { status: { serviceAccountIssuers: null } });
+    const { issuer } = openShift.scene.controlPlane;
+    await patch(PATHS.authentication, { spec: { serviceAccountIssuer: 'https://new.example' } });
+    await expect(plan()).rejects.toThrow(
+      `node-1 issues tokens as ${issuer}, and the operator is to bring it https://new`,
+    );
+    await patch(PATHS.authentication, { spec: { serviceAccountIssuer: issuer } });
     openShift.operator.failsOn = { node: 'node-2', words: 'the pod was evicted' };
     await patch(PATHS.kubeApiServer, { spec: { forceRedeploymentReason: 'somebody wanted it' } });
     await expect.poll(() => plan().then(() => '', String), { timeout: 60_000 }).toContain('the pod was evicted');

@@ -384,3 +384,98 @@ describe('preflight', { timeout: 120_000 }, () => {
     ]);
   });
 });
+
+describe('another issuer', { timeout: 120_000 }, () => {
+  const A = 'https://a.test';
+  const B = 'https://b.test';
+
+  it('is accepted first, then issues with the former accepted, then stands alone; the Shoot remembers until then', async () => {
+    const { platform, gardenlet, client } = await newShoot({
+      serviceAccountConfig: { issuer: A, acceptedIssuers: ['https://other.test'] },
+    });
+    const { issuers } = platform;
+    const { migration, problems, takenUp } = await issuers.observe(B);
+    expect({ migration, problems, takenUp }).toEqual({
+      migration: { from: A, to: B, fromIsDefault: false, acceptedBefore: ['https://other.test'] },
+      problems: [],
+      takenUp: false,
+    });
+    const configs: unknown[] = [];
+    const drive = async (step: () => Promise<object>) => {
+      expect(await step()).toMatchObject({ waitingFor: expect.stringContaining('gardenlet, which is to see') });
+      expect(await step()).toMatchObject({ waitingFor: expect.stringContaining('gardenlet has seen generation') });
+      await gardenlet.reconcile();
+      expect(await step()).toMatchObject({ proof: expect.stringContaining('Gardener has reconciled generation') });
+      configs.push((await client.read()).spec.kubernetes.kubeAPIServer?.serviceAccountConfig);
+    };
+    await gardenlet.reconcile();
+    await drive(() => issuers.accept(migration));
+    await drive(() => issuers.issue(migration));
+    expect(await issuers.remember(migration, '2026-01-01T00:00:00.000Z')).toBe('2026-01-01T00:00:00.000Z');
+    expect(await issuers.remember(migration, '2026-01-02T00:00:00.000Z')).toBe('2026-01-01T00:00:00.000Z');
+    expect(await issuers.observe(B)).toEqual({
+      migration,
+      verifiedAt: '2026-01-01T00:00:00.000Z',
+      takenUp: true,
+      problems: [],
+    });
+    expect((await issuers.observe('https://c.test')).problems).toMatchObject([
+      {
+        message: expect.stringContaining(`is being moved from ${A} to ${B}, but the configuration says https://c.test`),
+      },
+    ]);
+    await drive(() => issuers.forgetFormer(migration));
+    expect(configs).toMatchObject([
+      { issuer: A, acceptedIssuers: ['https://other.test', B] },
+      { issuer: B, acceptedIssuers: ['https://other.test', A] },
+      { issuer: B, acceptedIssuers: ['https://other.test'] },
+    ]);
+    expect(Object.keys((await client.read()).metadata.annotations)).not.toContain('keyturn.dev/issuer-migration');
+  });
+
+  it('is taken back from where the default one issued, and nothing of it is left', async () => {
+    const { platform, gardenlet, client } = await newShoot();
+    const { issuers } = platform;
+    const { migration } = await issuers.observe(B);
+    expect(migration).toMatchObject({ from: 'https://issuer.test', fromIsDefault: true });
+    const drive = async (step: () => Promise<object>) => {
+      while (!('proof' in (await step()))) await gardenlet.reconcile();
+    };
+    await gardenlet.reconcile();
+    await drive(() => issuers.accept(migration));
+    await drive(() => issuers.issue(migration));
+    await drive(() => issuers.accept(migration));
+    await drive(() => issuers.forgetNew(migration));
+    const { metadata, spec } = await client.read();
+    expect(spec.kubernetes.kubeAPIServer?.serviceAccountConfig).toEqual({ acceptedIssuers: [] });
+    expect(Object.keys(metadata.annotations)).not.toContain('keyturn.dev/issuer-migration');
+  });
+
+  it('is refused before the API refuses it, and where only the API can know, in its words', async () => {
+    const { platform, gardenlet, name } = await newShoot({ serviceAccountConfig: { issuer: A } });
+    const problems = async (to: string) => (await platform.issuers.observe(to)).problems.map(({ message }) => message);
+    for (const to of ['http://b.test', 'https://u:p@b.test', 'https://b.test?q', 'https://b.test#f', A])
+      expect(await problems(to), to).toHaveLength(1);
+    const path = `/apis/core.gardener.cloud/v1beta1/namespaces/${garden.namespace}/shoots/${name}`;
+    const config = (serviceAccountConfig: object) =>
+      garden.asAdmin({
+        verb: 'patch',
+        path,
+        body: { spec: { kubernetes: { kubeAPIServer: { serviceAccountConfig } } } },
+      });
+    // What we refuse the API refuses too.
+    for (const bad of [
+      { issuer: 'http://b.test' },
+      { issuer: 'https://u:p@b.test' },
+      { issuer: 'https://b.test?q' },
+      { issuer: 'https://b.test#f' },
+      { acceptedIssuers: [A] },
+      { acceptedIssuers: ['https://c.test', 'https://c.test'] },
+      { maxTokenExpiration: '719h' },
+      { maxTokenExpiration: '2161h' },
+    ])
+      await expect(config(bad), JSON.stringify(bad)).rejects.toThrow(/422/);
+    expect(await problems(B)).toEqual([]);
+    expect((await gardenlet.shoot()).metadata.annotations ?? {}).not.toHaveProperty('keyturn.dev/issuer-migration');
+  });
+});

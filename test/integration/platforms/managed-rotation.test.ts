@@ -8,9 +8,10 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { promisify } from 'node:util';
 import { Client, Connection } from '@temporalio/client';
+import { decodeJwt } from 'jose';
 import { afterAll, beforeAll, expect, test, vi } from 'vitest';
 import { stringify } from 'yaml';
-import { startRotation } from '../../../src/cli/rotate.ts';
+import { startMigration, startRotation } from '../../../src/cli/rotate.ts';
 import { createCertificateAuthority } from '../../../src/demo/certificate-authority.ts';
 import { catalog } from '../../../src/demo/components/catalog.ts';
 import { getComponent } from '../../../src/demo/components/get-component.ts';
@@ -24,6 +25,7 @@ import { installGkectl, statusText, type GkectlStandIn } from '../../fixtures/gk
 import { startSingleApiServer, type SingleApiServer } from '../../fixtures/single-api-server.ts';
 
 const main = path.resolve('src/cli/main.ts');
+const REFRESHED = { namespace: 'default', secret: 'recreated', policy: 'refresh', inPlace: true };
 const CLEAN_UP: (() => Promise<unknown>)[] = [];
 
 let directory: string;
@@ -36,10 +38,10 @@ let issuer: string;
 let manager: { signal(signal: NodeJS.Signals): Promise<void> } | undefined;
 
 /** The cluster's API server and controller manager, started anew with these keys. */
-async function restart(signer: 1 | 2, trusts: readonly (1 | 2)[]): Promise<void> {
+async function restart(signer: 1 | 2, trusts: readonly (1 | 2)[], issuers = [issuer]): Promise<void> {
   await manager?.signal('SIGKILL');
   await cluster.signal('SIGKILL');
-  await cluster.start(signer, { trusts, issuers: [issuer] });
+  await cluster.start(signer, { trusts, issuers });
   manager = await cluster.startControllerManager({ signer });
 }
 
@@ -103,6 +105,19 @@ async function writeConfig(): Promise<string> {
       publisher: { type: 'platform' },
       ...common,
     },
+    {
+      name: 'moving',
+      platform: {
+        type: 'gardener',
+        ...access,
+        garden: { kubeconfig: await garden.kubeConfig('keyturn'), namespace: garden.namespace, shoot: 'moving' },
+        pollInterval: '200ms',
+      },
+      publisher: { type: 'file', directory: 'www/moved' },
+      ...common,
+      issuer: `${issuer}/moved`,
+      policies: { ...policies, legacyTokens: { default: 'hold', overrides: [REFRESHED] } },
+    },
   ];
   const file = path.join(directory, 'keyturn.yaml');
   await writeFile(file, stringify({ auditDirectory: 'audit', clusters }));
@@ -137,9 +152,11 @@ beforeAll(async () => {
 
   await applyManifest(await cluster.kubeConfig('admin'), 'deploy/rbac.yaml');
   await garden.createShoot('prod');
-  const rights = await readFile('deploy/rbac-gardener.yaml', 'utf8');
-  const ours = rights.replaceAll('garden-PROJECT', garden.namespace).replaceAll('SHOOT', 'prod');
-  await applyYaml(await garden.kube.kubeConfig('admin'), ours);
+  await garden.createShoot('moving', { serviceAccountConfig: { issuer } });
+  await mkdir(path.join(directory, 'www/moved'));
+  const rights = (await readFile('deploy/rbac-gardener.yaml', 'utf8')).replaceAll('garden-PROJECT', garden.namespace);
+  for (const shoot of ['prod', 'moving'])
+    await applyYaml(await garden.kube.kubeConfig('admin'), rights.replaceAll('SHOOT', shoot));
   gkectl = await installGkectl(directory);
 
   const temporal = await startTemporalServer({
@@ -190,6 +207,7 @@ test('a Shoot: the new key is published as soon as it is seen, and the former on
   const of = (id: string) => audit.steps.find((step) => step.id === id)!;
   expect(of('follow-rotation').proof).toContain('Gardener has prepared the rotation');
   expect(of('follow-rotation').publicationGapMs).toBeGreaterThanOrEqual(0);
+  expect(of('prune-key').proof).toContain('the leading controller manager signs with the new key');
   const ids = audit.steps.map(({ id }) => id);
   expect(ids.indexOf('drain')).toBeLessThan(ids.indexOf('forget-former'));
   expect(ids.indexOf('prune-key')).toBeLessThan(ids.indexOf('forget-former'));
@@ -228,3 +246,93 @@ test('a Shoot that Gardener would not rotate is refused in Preflight, with the w
   await garden.asAdmin({ verb: 'patch', path: `${shoot}/status`, body: { status: { hibernated: true } } });
   expect(await keyturn('plan', 'shoot')).toContain('is not permitted when shoot is hibernated');
 }, 120_000);
+
+test('a Shoot moves to another issuer: accepted before it issues, the former one until the drain is over', async () => {
+  const [from, to] = [issuer, `${issuer}/moved`];
+  await applyManifest(await cluster.kubeConfig('admin'), 'deploy/rbac-refresh.yaml');
+  const issued: string[][] = [];
+  const gardenlet = gardenletStandIn(garden, 'moving', {
+    switchKey: () => Promise.reject(new Error('no key changes')),
+    dropFormerKey: () => Promise.reject(new Error('no key changes')),
+    setIssuers: async (issuers) => {
+      const named = issuers.map((each) => each ?? from);
+      // A note on the Shoot changes nothing.
+      if (named.join() === issued.at(-1)?.join()) return;
+      await restart(1, [1], named);
+      issued.push(named);
+    },
+  });
+  const running = gardenlet.run();
+  await vi.waitFor(() => expect(issued).toEqual([[from]]), { timeout: 60_000 });
+  const [recreated, untouched] = [await makeTokenSecret('recreated'), await makeTokenSecret('untouched')];
+  const before = await mintToken();
+
+  const plan = await keyturn('plan', 'moving', '--migrate-issuer');
+  expect(plan).toContain(`Migration of moving from ${from} to ${to}: no key changes`);
+  expect(plan).toContain(`Have every API server accept ${to}; ${from} goes on issuing`);
+  const handle = await startMigration(client, 'keyturn', {
+    cluster: 'moving',
+    reason: 'test',
+    requestedBy: 'test',
+    gates: ['signing'],
+  });
+  await vi.waitFor(async () => expect(await keyturn('status', 'moving')).toContain('gated in Signing'), {
+    timeout: 120_000,
+    interval: 1000,
+  });
+  expect(issued).toEqual([[from], [from, to]]);
+  expect(JSON.parse(await keyturn('--json', 'status', 'moving'))).toMatchObject({
+    possible: ['pause', 'approve', 'rollBack', 'changeDrain', 'abort'],
+  });
+  await keyturn('approve', 'moving', '--reason', 'relying parties trust it');
+  const audit: AuditRecord = await handle.result();
+  await running.stop();
+
+  expect(audit).toMatchObject({ outcome: 'completed', holds: [], issuers: { from, to }, probes: { rejected: 0 } });
+  expect(issued).toEqual([[from], [from, to], [to, from], [to]]);
+  expect(audit.decisions).toMatchObject([{ decision: 'approve', reason: 'relying parties trust it' }]);
+  expect(audit.keys).toMatchObject([{ role: 'active' }]);
+  const of = (id: string) => audit.steps.find((step) => step.id === id)?.proof;
+  expect(of('verify-issuer')).toMatch(/none refused: .*, 1 of https:.* at the API server$/);
+  expect(of('recreate-token-secrets')).toMatch(/^1 token\(s\) in Secrets minted anew; \d+ stay/);
+  expect(decodeJwt(await mintToken()).iss).toBe(to);
+  expect(await accepts(before)).toBe(false);
+  // Minted anew they come out the same: the key is the same, and they name neither a time nor the cluster's issuer.
+  expect(await readTokenSecret('recreated')).toEqual({ token: recreated.token, mintedBy: audit.rotationId });
+  expect(await readTokenSecret('untouched')).toEqual(untouched);
+  for (const { token } of [recreated, untouched]) expect(await accepts(token)).toBe(true);
+  expect(await keyturn('plan', 'moving', '--migrate-issuer')).toContain('already: there is nothing to migrate');
+}, 300_000);
+
+async function mintToken(): Promise<string> {
+  const tokens = '/api/v1/namespaces/default/serviceaccounts/default/token';
+  const { body } = await cluster.asAdmin('POST', tokens, { spec: { expirationSeconds: 3600 } });
+  return (body as { status: { token: string } }).status.token;
+}
+
+async function accepts(token: string): Promise<boolean> {
+  const review = { apiVersion: 'authentication.k8s.io/v1', kind: 'TokenReview', spec: { token } };
+  const { body } = await cluster.asAdmin('POST', '/apis/authentication.k8s.io/v1/tokenreviews', review);
+  return (body as { status: { authenticated?: boolean } }).status.authenticated === true;
+}
+
+async function makeTokenSecret(name: string): Promise<TokenSecret> {
+  const annotations = { 'kubernetes.io/service-account.name': 'default' };
+  const type = 'kubernetes.io/service-account-token';
+  await cluster.asAdmin('POST', '/api/v1/namespaces/default/secrets', { metadata: { name, annotations }, type });
+  return vi.waitFor(() => readTokenSecret(name), { timeout: 30_000 });
+}
+
+interface TokenSecret {
+  readonly token: string;
+  /** Rotation or migration that had it minted anew. */
+  readonly mintedBy: string | undefined;
+}
+
+async function readTokenSecret(name: string): Promise<TokenSecret> {
+  const { body } = await cluster.asAdmin('GET', `/api/v1/namespaces/default/secrets/${name}`);
+  const { data, metadata } = body as { data?: { token?: string }; metadata: { annotations: Record<string, string> } };
+  if (data?.token === undefined) throw new Error(`no token in ${name} yet`);
+  const token = Buffer.from(data.token, 'base64').toString();
+  return { token, mintedBy: metadata.annotations['keyturn.dev/refreshed-by-rotation'] };
+}

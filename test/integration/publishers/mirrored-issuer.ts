@@ -13,7 +13,7 @@ import { S3Publisher } from '../../../src/publishers/s3.ts';
 import { createTrustingFetch } from '../../../src/publishers/trusting-fetch.ts';
 import { startGcsServer } from '../../fixtures/gcs-server.ts';
 import { startS3Server } from '../../fixtures/s3-server.ts';
-import { serveFolder } from '../../fixtures/web-server.ts';
+import { serveFolder, type WebServer } from '../../fixtures/web-server.ts';
 
 const BUCKET = 'oidc';
 
@@ -25,6 +25,7 @@ interface Place {
 export interface MirroredIssuer {
   /** The S3 bucket. */
   readonly issuer: string;
+  readonly webServer: WebServer;
   readonly webServerJwksUrl: string;
   /** For the cluster in keyturn.yaml. */
   readonly clusterFields: Readonly<Record<string, unknown>>;
@@ -60,6 +61,7 @@ export async function startMirroredIssuer(): Promise<MirroredIssuer> {
   const fetch = createTrustingFetch(s3.ca);
   return {
     issuer,
+    webServer: web,
     webServerJwksUrl: `${web.url}/openid/v1/jwks`,
     clusterFields: {
       issuerCaFile: caFile,
