@@ -165,7 +165,7 @@ describe('the policy', () => {
     expect(await open(other).findProblems('prod')).toMatchObject([
       { code: 'KEY_STORE_LOCKED', subject: `${bao.address}/v1/transit/encrypt/keyturn-other` },
     ]);
-    expect((await bao.asRoot('GET', 'transit/keys?list=true'))['data']?.['keys']).toEqual(['keyturn']);
+    expect((await bao.asRoot('GET', 'transit/keys?list=true'))['data']?.['keys']).not.toContain('keyturn-other');
   });
 });
 
