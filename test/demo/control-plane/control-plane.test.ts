@@ -186,7 +186,7 @@ describe('startControlPlane', () => {
   it('leaves no process behind where it cannot start', async () => {
     const folder = join(directory, 'broken');
     const broken = startControlPlane({ directory: folder, components: { ...components, etcd: '/bin/false' } });
-    await expect(broken).rejects.toThrow('etcd ended at once');
+    await expect(broken).rejects.toThrow('etcd-1 ended at once');
     expect(pidsOf(folder)).toEqual([]);
   });
 

@@ -14,23 +14,10 @@ import { AGENT_RIGHTS_MANIFEST, agentRights } from '../../../src/nodes/pod/agent
 import { missingOperatorRights } from '../../../src/platforms/openshift/rights.ts';
 import { neededRights, RIGHTS_MANIFEST } from '../../../src/probe-pods/rights.ts';
 import { startSingleApiServer, type SingleApiServer } from '../../fixtures/single-api-server.ts';
+import type { RbacObject, RbacRule } from '../../fixtures/rbac-objects.ts';
 
 type Named = { readonly code: string; readonly subject: string };
 type Check = (client: KubeClient) => Promise<readonly Named[]>;
-
-interface RbacRule {
-  readonly apiGroups?: readonly string[];
-  readonly resources?: readonly string[];
-  readonly resourceNames?: readonly string[];
-  readonly nonResourceURLs?: readonly string[];
-  readonly verbs: readonly string[];
-}
-
-interface RbacObject {
-  readonly kind: string;
-  readonly metadata: { readonly name: string; readonly namespace?: string };
-  readonly rules?: readonly RbacRule[];
-}
 
 const RBAC = '/apis/rbac.authorization.k8s.io/v1';
 const web = { namespace: 'default', kind: 'Deployment', name: 'web' } as const;

@@ -3,6 +3,7 @@ import { readdir, readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { parseAllDocuments } from 'yaml';
 import type { ControlPlane } from '../../../src/demo/control-plane/control-plane.ts';
+import type { RbacObject, RbacRule } from '../../fixtures/rbac-objects.ts';
 
 /** One verb on one thing: `get leases.coordination.k8s.io in keyturn`, `get /readyz`. */
 export interface Grant {
@@ -22,20 +23,6 @@ export interface AuditedRequest {
     readonly name?: string;
   };
   readonly responseStatus?: { readonly code?: number; readonly message?: string };
-}
-
-interface RbacRule {
-  readonly apiGroups?: readonly string[];
-  readonly resources?: readonly string[];
-  readonly resourceNames?: readonly string[];
-  readonly nonResourceURLs?: readonly string[];
-  readonly verbs: readonly string[];
-}
-
-interface RbacObject {
-  readonly kind: string;
-  readonly metadata: { readonly name: string; readonly namespace?: string };
-  readonly rules?: readonly RbacRule[];
 }
 
 export async function readGrants(file: string): Promise<readonly Grant[]> {
