@@ -4,8 +4,10 @@ import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { KubeApiServer } from '../../../src/api-servers/api-server.ts';
 import { createComponentProbe, type KubeComponentProbe } from '../../../src/api-servers/component-probe.ts';
+import { sendHttps } from '../../../src/api-servers/https-request.ts';
 import { KubeClient } from '../../../src/api-servers/kube-client.ts';
 import { loadKubeConfig } from '../../../src/api-servers/kube-config.ts';
+import { presentCredentials } from '../../../src/api-servers/kube-credentials.ts';
 import { catalog } from '../../../src/demo/components/catalog.ts';
 import { getComponent } from '../../../src/demo/components/get-component.ts';
 import {
@@ -30,6 +32,8 @@ const AS_SET_UP = makeNode('').disk;
 export interface RealNode extends ControlPlaneNodeInfo {
   readonly apiServer: KubeApiServer;
   readonly controllerManager: KubeComponentProbe;
+  /** Of its controller manager; empty where that does not answer. */
+  metrics(): Promise<string>;
   /** As they were set up. */
   readonly manifests: Readonly<Record<'kube-apiserver' | 'kube-controller-manager', string>>;
   disk: Disk;
@@ -86,6 +90,17 @@ export class RealControlPlane {
           controllerManagerUrl,
           apiServer: new KubeApiServer({ node: name, client: admin.at(apiServerUrl), probe }),
           controllerManager: createComponentProbe(kubeConfig, controllerManagerUrl),
+          metrics: async () => {
+            const { tls, headers } = await presentCredentials(kubeConfig);
+            const url = `${controllerManagerUrl}/metrics`;
+            // Its certificate is one that it made for itself.
+            const insecure = { cert: tls.cert, key: tls.key, rejectUnauthorized: false };
+            const asked = sendHttps({ method: 'GET', url, headers, timeoutMs: 3000, repeatable: true, tls: insecure });
+            return asked.then(
+              ({ body }) => body,
+              () => '',
+            );
+          },
           manifests: {
             'kube-apiserver': await read('kube-apiserver'),
             'kube-controller-manager': await read('kube-controller-manager'),
@@ -249,7 +264,7 @@ export class RealControlPlane {
     await change();
     const managerIsNew = async () => {
       const since = await node.controllerManager.startTime();
-      return since !== undefined && since !== before.since;
+      return since !== undefined && since !== before.since && (await hasStarted(node));
     };
     if (components.includes('API server')) {
       await until(`the API server of ${node.name} is started again`, async () => {
@@ -261,6 +276,17 @@ export class RealControlPlane {
       await until(`the controller manager of ${node.name} is started again`, managerIsNew);
     }
   }
+}
+
+/**
+ * The controllers of its controller manager run: no more of their queues come. Before, it has perhaps not read its key, and it ends by itself where it
+ * loses its API server (seen with 1.37.2).
+ */
+async function hasStarted(node: RealNode): Promise<boolean> {
+  const countQueues = async () => (await node.metrics()).match(/^workqueue_adds_total\{/gm)?.length ?? 0;
+  const count = await countQueues();
+  await sleep(2000);
+  return count > 0 && count === (await countQueues());
 }
 
 /** How often the API server has ended by itself, with a code. */

@@ -95,9 +95,10 @@ export const SCENES: readonly SimulatedScene[] = [
     name: 'the public half of the signing key is not trusted by itself; a controller manager goes on with a key that all have forgotten',
     events: [
       { edit: { key: NEXT }, on: BOTH },
-      { dies: 'API server', on: BOTH },
+      // One after the other: a controller manager that finds no API server at all may end.
+      ...BOTH.map((on): Event => ({ dies: 'API server', on: [on] })),
       { edit: { pub: NEXT | OTHER }, on: BOTH },
-      { dies: 'API server', on: BOTH },
+      ...BOTH.map((on): Event => ({ dies: 'API server', on: [on] })),
       { tokenSecret: true },
       { dies: 'controller manager', on: BOTH },
       { tokenSecret: true },
