@@ -28,7 +28,7 @@ function renderReport(facts: RunFacts, results: readonly TrialResult[]): string 
   return `# Reliability
 
 What Keyturn does when something fails, whatever and whenever: seen, not argued. This page is written by \`npm run faults\`
-(\`test/faults/report.ts\`); nothing in it is typed by hand.
+(\`test/faults/report.ts\`).
 
 Each rotation runs on real parts: a Temporal server on a database file, three kube-apiservers and controller managers over
 three members of etcd, and Azurite, on one machine (\`src/demo\`); a static pod runner of ours stands for kubelet. The whole time clients
