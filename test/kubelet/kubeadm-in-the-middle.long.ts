@@ -1,12 +1,13 @@
 // Real kubeadm in the middle of a rotation whose keys change in place: manifests written anew and a node that joins leave every token valid. Then the
 // next rotation, over ssh and with flags.
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { afterAll, beforeAll, expect, test, vi } from 'vitest';
 import { retryUpdate } from '../../src/workflows/messages.ts';
 import { describeOnKubelet } from '../fixtures/kubelet-bed.ts';
 import { expectCleanEnd } from '../integration/clean-end.ts';
 import { snapshotNodes, stepRuns } from '../integration/rotation-scene.ts';
 import { EveryToken } from './every-token.ts';
 import {
+  apiServerAddresses,
   betweenSteps,
   expectNothingLeft,
   namespacesOf,
@@ -61,7 +62,12 @@ describeOnKubelet('kubeadm in the middle of a rotation in place', () => {
         const { held } = await untilStatus(handle, ({ state }) => state === 'held');
         expect(held, held?.message).toMatchObject({ code: 'GUARD_FAILED' });
         expect(held?.message).toContain(bed.nodes.at(-1)!.address);
+        const { address } = bed.nodes.at(-1)!;
         await bed.removeNode('node-4');
+        await vi.waitFor(async () => expect(await apiServerAddresses(bed)).not.toContain(address), {
+          timeout: 2 * MINUTE_MS,
+          interval: 1000,
+        });
         await handle.executeUpdate(retryUpdate, because('the node that joined is gone'));
 
         await untilStatus(handle, stepRuns('drain'));

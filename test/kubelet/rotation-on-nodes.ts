@@ -3,7 +3,7 @@ import { execFile } from 'node:child_process';
 import { readFile, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { promisify } from 'node:util';
-import { CoordinationV1Api, CoreV1Api, KubeConfig } from '@kubernetes/client-node';
+import { CoordinationV1Api, CoreV1Api, DiscoveryV1Api, KubeConfig } from '@kubernetes/client-node';
 import { expect, vi } from 'vitest';
 import { parse, stringify } from 'yaml';
 import type { RotationHandle } from '../../src/cli/temporal.ts';
@@ -161,6 +161,13 @@ export async function waitForRetry(handle: RotationHandle, reason: RegExp): Prom
 
 export function coreApi(bed: KubeletBed): CoreV1Api {
   return adminConfig(bed).makeApiClient(CoreV1Api);
+}
+
+/** As the API servers say themselves: one that is gone is named for some seconds more. */
+export async function apiServerAddresses(bed: KubeletBed): Promise<readonly string[]> {
+  const slices = adminConfig(bed).makeApiClient(DiscoveryV1Api);
+  const { endpoints } = await slices.readNamespacedEndpointSlice({ namespace: 'default', name: 'kubernetes' });
+  return (endpoints ?? []).flatMap(({ addresses }) => addresses);
 }
 
 /** Node whose controller manager leads. */
