@@ -1,9 +1,14 @@
 // Tokens of every API server, tried at every API server: what a client behind a load balancer does sooner or later.
+import { setTimeout } from 'node:timers/promises';
+import { expect, vi } from 'vitest';
 import { KubeApiServer } from '../../src/api-servers/api-server.ts';
 import { KubeClient } from '../../src/api-servers/kube-client.ts';
 import { loadKubeConfig } from '../../src/api-servers/kube-config.ts';
 import type { MintedToken } from '../../src/api-servers/port.ts';
 import type { KubeletBed } from '../../src/demo/kubelet/kubelet-bed.ts';
+
+/** Until kubelet has ended what runs by the former manifest. */
+const NOTICE_MS = 5000;
 
 export class EveryToken {
   readonly #bed: KubeletBed;
@@ -21,6 +26,13 @@ export class EveryToken {
     const servers = this.#bed.nodes.map(
       ({ name, apiServerUrl }) => new KubeApiServer({ node: name, client: client.at(apiServerUrl), probe }),
     );
+    // One whose manifest was written anew a moment ago is not asked what it refuses, but when it is back.
+    const isReady = async () => {
+      const seen = await Promise.all(servers.map((server) => server.readiness()));
+      expect(seen.map(({ ready }) => ready)).not.toContain(false);
+    };
+    await setTimeout(NOTICE_MS);
+    await vi.waitFor(isReady, { timeout: 180_000, interval: 1000 });
     const minted = await Promise.all(servers.map((server) => server.mintToken({ expirationSeconds: 3600 })));
     this.#tokens.push(...minted);
     const refused: string[] = [];
