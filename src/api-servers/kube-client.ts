@@ -1,7 +1,7 @@
 // Calls the Kubernetes API of one server with a kubeconfig's credentials, and turns refusals into clear errors.
 import type { KubeConfig } from '@kubernetes/client-node';
-import { parseAnswer } from './answer-json.ts';
 import type { KeyturnError } from '../errors.ts';
+import { parseAnswer } from './answer-json.ts';
 import { isRepeatable, methodOf } from './api-call.ts';
 import type { ApiCall } from './api-call.ts';
 import { sendHttps } from './https-request.ts';

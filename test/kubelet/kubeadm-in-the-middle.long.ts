@@ -8,6 +8,7 @@ import { snapshotNodes, stepRuns } from '../integration/rotation-scene.ts';
 import { EveryToken } from './every-token.ts';
 import {
   apiServerAddresses,
+  because,
   betweenSteps,
   expectNothingLeft,
   namespacesOf,
@@ -20,7 +21,6 @@ import {
 } from './rotation-on-nodes.ts';
 
 const MINUTE_MS = 60_000;
-const because = (reason: string) => ({ args: [{ reason, by: 'test' }] as [{ reason: string; by: string }] });
 
 describeOnKubelet('kubeadm in the middle of a rotation in place', () => {
   let scene: NodesScene;

@@ -120,6 +120,9 @@ async function begin(scene: Scene): Promise<RotationHandle> {
   }
 }
 
+/** What a decision is sent with. */
+export const because = (reason: string) => ({ args: [{ reason, by: 'test' }] as [{ reason: string; by: string }] });
+
 /** Restarts take long here, and the machine has enough to do. */
 export function untilStatus(
   handle: RotationHandle,
@@ -134,7 +137,6 @@ export async function betweenSteps(
   step: string,
   disturb: () => Promise<unknown>,
 ): Promise<void> {
-  const because = (reason: string) => ({ args: [{ reason, by: 'test' }] as [{ reason: string; by: string }] });
   await untilStatus(handle, stepRuns(step));
   await handle.executeUpdate(pauseUpdate, because('somebody else is at work'));
   await untilStatus(handle, ({ state }) => state === 'paused');

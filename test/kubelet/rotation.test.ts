@@ -9,6 +9,7 @@ import { describeOnKubelet } from '../fixtures/kubelet-bed.ts';
 import { expectCleanEnd } from '../integration/clean-end.ts';
 import { readPublicJwks, rotate, snapshotNodes, stepRuns } from '../integration/rotation-scene.ts';
 import {
+  because,
   betweenSteps,
   coreApi,
   expectNothingLeft,
@@ -25,7 +26,6 @@ import {
 } from './rotation-on-nodes.ts';
 
 const MINUTE_MS = 60_000;
-const because = (reason: string) => ({ args: [{ reason, by: 'test' }] as [{ reason: string; by: string }] });
 
 describeOnKubelet('a rotation of real nodes', () => {
   let scene: NodesScene;
