@@ -1,9 +1,12 @@
-// Three projects, one after the other: `unit` runs in parallel; `integration` starts real components, two files at a time, since they wait much;
-// `kubelet` starts real nodes, one file at a time.
+// Three projects: `unit` uses every core; then `integration`, which starts real components, and `kubelet`, which starts real nodes, side by side,
+// since they wait much.
 import { defineConfig } from 'vitest/config';
+import LongestFirst from './test/sequencer.ts';
 
 const MINUTE_MS = 60_000;
 const onKubelet = ['test/kubelet/**/*.test.ts', 'test/demo/kubelet/**/*.test.ts'];
+/** Usually one on real nodes, and two beside it. */
+const FILES_AT_ONCE = 3;
 const real = ['test/integration/**/*.test.ts', 'test/demo/**/*.test.ts'];
 
 export default defineConfig({
@@ -11,6 +14,7 @@ export default defineConfig({
     // Temporal's native module wants a process of its own.
     pool: 'forks',
     reporters: process.env['CI'] ? ['verbose', './test/reporter.ts'] : ['default', './test/reporter.ts'],
+    sequence: { sequencer: LongestFirst },
     projects: [
       {
         extends: true,
@@ -33,7 +37,7 @@ export default defineConfig({
           // Components may have to be built first: kube-apiserver takes about six minutes once.
           hookTimeout: 30 * MINUTE_MS,
           testTimeout: 6 * MINUTE_MS,
-          maxWorkers: 2,
+          maxWorkers: FILES_AT_ONCE,
           sequence: { groupOrder: 2 },
         },
       },
@@ -44,8 +48,8 @@ export default defineConfig({
           include: onKubelet,
           hookTimeout: 30 * MINUTE_MS,
           testTimeout: 6 * MINUTE_MS,
-          fileParallelism: false,
-          sequence: { groupOrder: 3 },
+          maxWorkers: FILES_AT_ONCE,
+          sequence: { groupOrder: 2 },
         },
       },
     ],

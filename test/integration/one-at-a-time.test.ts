@@ -8,7 +8,7 @@ import { openScene, readPublicJwks, rotate, stepRuns, waitForStatus, type Scene 
 
 let scene: Scene;
 beforeAll(async () => {
-  scene = await openScene();
+  scene = await openScene({ nodes: 2 });
   await scene.startWorker();
 });
 afterAll(async () => scene?.close());

@@ -16,6 +16,7 @@ import {
 let scene: Scene;
 beforeAll(async () => {
   scene = await openScene({
+    nodes: 2,
     policies: { relyingPartyCache: '3s', drain: { policy: 'fixed', duration: '5s', allowShorter: 'test' } },
   });
   await scene.startWorker();
@@ -26,7 +27,7 @@ test.for([
   { at: 'stage-key', by: 'update' },
   { at: 'wait-for-relying-parties', by: 'update' },
   { at: 'trust/node-2', by: 'cancellation' },
-  { at: 'switch-controller-manager/node-3', by: 'update' },
+  { at: 'switch-controller-manager/node-2', by: 'update' },
   { at: 'drain', by: 'update' },
 ] as const)('from $at, by $by', async ({ at, by }) => {
   const before = await snapshotNodes(scene);

@@ -9,9 +9,15 @@ export class Harm extends Error {}
 export interface Wrong {
   /** The same for as long as it is so. */
   readonly sentence: string;
-  /** A key that the public JWKS lacks; none where it is about something else. */
+  /** A node, or the public JWKS with everyone who reads it. */
+  readonly place: string;
+  /** That should be there and is not; none where it is about something else. */
   readonly missing: Keys;
+  /** Somebody signs with that key, or is on the way to it: tokens of it are there soon. */
+  readonly isSigned: boolean;
 }
+
+const PUBLIC = 'the public JWKS';
 
 const NOTHING: readonly Wrong[] = [];
 
@@ -47,25 +53,27 @@ function tell(
   }: Readonly<Record<'inUse' | 'fixed' | 'signers' | 'apiSigners' | 'known', Keys>>,
 ): readonly Wrong[] {
   const wrong: Wrong[] = [];
-  const add = (sentence: string, missing: Keys = 0) => wrong.push({ sentence, missing: missing & ~jwks });
+  const add = (place: string, missing: Keys, sentence: string, isSigned = false) =>
+    wrong.push({ sentence, place, missing, isSigned });
   for (const { name, trusted, disk } of nodes) {
     for (const key of SIGNERS) {
       if ((key & (inUse | fixed) & ~trusted) !== 0)
-        add(`invariant 1: ${name} rejects a valid token of ${wordsFor(key)}`);
+        add(name, key, `invariant 1: ${name} rejects a valid token of ${wordsFor(key)}`);
       if ((key & signers & ~trusted) !== 0)
-        add(`invariant 2: ${wordsFor(key)} signs somewhere, and ${name} does not have it`);
+        add(name, key, `invariant 2: ${wordsFor(key)} signs somewhere, and ${name} does not have it`, true);
     }
-    if ((disk.pub & OTHER) === 0) add(`invariant 5: a key of somebody else is gone from a key file of ${name}`);
+    if ((disk.pub & OTHER) === 0)
+      add(name, OTHER, `invariant 5: a key of somebody else is gone from a key file of ${name}`);
     if (cannotStart(disk))
-      add(`invariant 8: ${name} would not come up again: a manifest names a file that is not there`);
+      add(name, 0, `invariant 8: ${name} would not come up again: a manifest names a file that is not there`);
   }
   for (const key of SIGNERS) {
     if ((key & inUse & ~known) !== 0)
-      add(`invariant 1: a relying party rejects a valid token of ${wordsFor(key)}`, key);
+      add(PUBLIC, key, `invariant 1: a relying party rejects a valid token of ${wordsFor(key)}`);
     if ((key & apiSigners & ~jwks) !== 0)
-      add(`invariant 2: ${wordsFor(key)} signs, and the public JWKS does not have it`, key);
+      add(PUBLIC, key, `invariant 2: ${wordsFor(key)} signs, and the public JWKS does not have it`, true);
   }
-  if ((jwks & FOREIGN) === 0) add('invariant 5: a foreign key is gone from the public JWKS');
+  if ((jwks & FOREIGN) === 0) add(PUBLIC, FOREIGN, 'invariant 5: a foreign key is gone from the public JWKS');
   return wrong;
 }
 
@@ -76,7 +84,7 @@ function keysInUse({ nowMs, lastSignedMs, tokenLifeMs }: World): Keys {
   return keys;
 }
 
-/** What others have broken is told, and not held against Keyturn, for as long as it lasts. */
+/** What others have broken is told, and not held against Keyturn, for as long as it lasts and with what comes of it. */
 export class Blame {
   private theirs: readonly Wrong[] = NOTHING;
 
@@ -85,11 +93,19 @@ export class Blame {
     const wrong = whatIsWrong(world);
     if (wrong.length === 0 && this.theirs.length === 0) return;
     if (cause === 'ours') {
-      const ours = wrong.find(({ sentence }) => !this.theirs.some((each) => each.sentence === sentence));
+      const ours = wrong.find((each) => !this.theirs.some((known) => comesOf(each, known)));
       if (ours !== undefined) throw new Harm(ours.sentence);
     }
-    // A key that others have taken out of the JWKS is missing until it is back, whoever signs with it meanwhile.
-    const lasting = this.theirs.filter(({ missing }) => (missing & ~world.jwks) !== 0);
-    this.theirs = [...wrong, ...lasting.filter(({ sentence }) => !wrong.some((each) => each.sentence === sentence))];
+    // A key that others take out of the JWKS while somebody signs with it, or is on the way to it, is missing until everyone can have it again.
+    const lasting = this.theirs.filter(
+      ({ place, missing }) => place === PUBLIC && (missing & ~world.jwksKnownEverywhere()) !== 0,
+    );
+    this.theirs = [...wrong, ...lasting.filter((each) => !wrong.some(({ sentence }) => sentence === each.sentence))];
   }
+}
+
+/** It is what was wrong already; or tokens of a key are rejected where that key is missing since somebody signs with it. */
+function comesOf(one: Wrong, known: Wrong): boolean {
+  if (one.sentence === known.sentence) return true;
+  return known.isSigned && !one.isSigned && one.place === known.place && one.missing === known.missing;
 }

@@ -2,6 +2,7 @@
 import { describe, expect, it } from 'vitest';
 import { explore } from './explore.ts';
 import { exploreOnAllCores } from './explore-on-all-cores.ts';
+import type { Meddling } from './happenings.ts';
 import { simulate } from './simulate.ts';
 import type { Scenario } from './scenario.ts';
 
@@ -40,6 +41,23 @@ describe('a rotation that was killed before it could write its record', () => {
       { turn: 1, what: { kind: 'decision', decision: 'abort' } },
     ];
     expect(simulate({ ...QUIET, happenings })).toMatchObject({ harm: null, ending: 'rolled-back' });
+  });
+});
+
+describe('what others break while an API server is on its way to the new key', () => {
+  const meanwhile = (meddling: Meddling, node: number): Scenario['happenings'] => [
+    { turn: 13, what: { kind: 'fault', fault: { fault: 'sleeps', after: 2, turns: 1 } } },
+    { turn: 15, what: { kind: 'meddling', meddling, node } },
+  ];
+
+  it.each<{ meddling: Meddling; node: number }>([
+    { meddling: 'the new key is dropped from the JWKS', node: 0 },
+    { meddling: 'the manifests are written anew by kubeadm upgrade', node: 1 },
+  ])('is held, and theirs to answer for: $meddling', ({ meddling, node }) => {
+    const scenario = { ...QUIET, nodeAgents: true, gates: ['signing'], happenings: meanwhile(meddling, node) } as const;
+    const { harm, ending, story } = simulate(scenario, {}, true);
+    expect({ harm, ending }).toEqual({ harm: null, ending: 'completed' });
+    expect(story.join('\n')).toMatch(/Held at .*\[GUARD_FAILED\]/);
   });
 });
 
