@@ -6,14 +6,14 @@ import type { Milestones } from './record.ts';
 /**
  * Waits that a run counts anew after it was held by these guards and somebody has put right what they name.
  * 1. A key that was away from the JWKS is missing in the caches of whoever has read it meanwhile.
- * 2. An API server that went on to sign with the former key has made tokens of it, to be waited for like those of before.
+ * 2. An API server that went on to sign with the former key has made tokens of it, to be waited for like those of before. So, perhaps, has one
+ *    that joined: nobody knows which key it signed with until it was named or taken out.
  * 3. On the way back the same with the new key.
  */
-export function waitsToBeginAnew(failed: readonly string[]): readonly WaitType[] {
-  const waits: WaitType[] = [];
-  if (isKeyMissing(failed)) waits.push('relyingParties');
-  if (failed.includes('everyoneSignsWithNext')) waits.push('drain');
-  if (failed.includes('nobodySignsWithNext')) waits.push('drainNext');
+export function waitsToBeginAnew(failed: readonly string[], way: 'forward' | 'back'): readonly WaitType[] {
+  const waits: WaitType[] = isKeyMissing(failed) ? ['relyingParties'] : [];
+  if (way === 'forward' && hasOtherSigner(failed)) waits.push('drain');
+  if (way === 'back' && hasSignerOfNext(failed)) waits.push('drainNext');
   return waits;
 }
 
@@ -43,7 +43,7 @@ export function lostMilestones(failed: readonly string[], milestones: Milestones
   const isLost = (milestone: keyof Milestones, seen: boolean) => seen && milestones[milestone] !== undefined;
   return {
     ...(isLost('publishedAt', isKeyMissing(failed)) ? { keyMissingAt: at } : {}),
-    ...(isLost('verifiedAt', failed.includes('everyoneSignsWithNext')) ? { otherSignerAt: at } : {}),
+    ...(isLost('verifiedAt', hasOtherSigner(failed)) ? { otherSignerAt: at } : {}),
   };
 }
 
@@ -56,6 +56,14 @@ export function countedFrom(
   const from = (proven: string | undefined, lost: string | undefined) =>
     proven !== undefined && lost !== undefined ? startedAt : (proven ?? null);
   return { publishedAt: from(publishedAt, keyMissingAt), verifiedAt: from(verifiedAt, otherSignerAt) };
+}
+
+function hasOtherSigner(failed: readonly string[]): boolean {
+  return failed.includes('everyoneSignsWithNext') || failed.includes('noUnknownApiServer');
+}
+
+function hasSignerOfNext(failed: readonly string[]): boolean {
+  return failed.includes('nobodySignsWithNext') || failed.includes('noUnknownApiServer');
 }
 
 function isKeyMissing(failed: readonly string[]): boolean {

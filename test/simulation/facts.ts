@@ -45,7 +45,7 @@ export function violated(
 
 /** Only what is needed: this is most of the work of a simulated rotation. */
 function gather(world: World, node: string | null, { sources: needed, ends }: Needs, endOf: EndOf): GuardFacts {
-  const { nowMs, workerSkewMs, record, nodes, staged, jwks, secrets, options } = world;
+  const { nowMs, workerSkewMs, record, nodes, everyNode, staged, jwks, secrets, options } = world;
   const at = (time: string | null | undefined) => (time === null || time === undefined ? null : Date.parse(time));
   return {
     nowMs: nowMs + workerSkewMs,
@@ -53,9 +53,8 @@ function gather(world: World, node: string | null, { sources: needed, ends }: Ne
     next: record === null || record.next === NEXT ? NEXT_KEY : publicKeyOf(record.next),
     node,
     apiServers: needed.has('apiServers') ? nodes.map(observe) : [],
-    // Nodes that join are not simulated: the EndpointSlice says nothing.
-    endpointAddresses: [],
-    plannedAddresses: [],
+    endpointAddresses: needed.has('endpoints') ? namesOf(everyNode.filter(({ up }) => up)) : [],
+    plannedAddresses: needed.has('endpoints') ? namesOf(nodes) : [],
     keyLayout: 'in-place',
     publicKids: needed.has('publicJwks') ? kidsOf(jwks) : [],
     stagedKid: staged === 0 ? null : kidOf(staged),
@@ -67,6 +66,11 @@ function gather(world: World, node: string | null, { sources: needed, ends }: Ne
     drainNextUntilMs: ends ? at(endOf('drainNext')) : null,
     policies: { allowSingleApiServer: options.nodes.length === 1, legacyTokens: secrets.policies() },
   };
+}
+
+/** Each stands for its address. */
+function namesOf(nodes: readonly SimulatedNode[]): readonly string[] {
+  return nodes.map(({ name }) => name);
 }
 
 function observe({ name, up, trusted, signer }: SimulatedNode): ApiServerObservation {

@@ -32,7 +32,8 @@ export type Meddling =
   | 'the key store loses the new key'
   | 'somebody makes a token Secret and uses it'
   | 'another controller manager leads'
-  | 'the node leaves';
+  | 'the node leaves'
+  | 'a control-plane node joins with the keys of this one';
 
 export type What =
   | { readonly kind: 'decision'; readonly decision: Exclude<Decision, 'changeDrain'> | 'cancel' }
@@ -66,9 +67,10 @@ export function meddle(world: World, meddling: Meddling, index: number): void {
   const node = nodeAt(world, index);
   const before = { jwks: world.jwks, disk: node.disk };
   if (!apply(world, meddling, node)) return;
-  world.tell(`Not by Keyturn: ${meddling}${node.disk === before.disk && node.up ? '' : ` (${node.name})`}.`);
-  if (meddling !== 'the node leaves') {
-    if (node.disk !== before.disk && !isOnlyManager(before.disk, node.disk)) {
+  const isAboutNode = node.disk !== before.disk || !node.up || meddling.startsWith('a control-plane node');
+  world.tell(`Not by Keyturn: ${meddling}${isAboutNode ? ` (${node.name})` : ''}.`);
+  if (node.disk !== before.disk) {
+    if (!isOnlyManager(before.disk, node.disk)) {
       if (node.up) world.restart(node, 'theirs');
       else node.startCause = 'theirs';
     }
@@ -114,6 +116,10 @@ function apply(world: World, meddling: Meddling, node: SimulatedNode): boolean {
       if (!node.up || world.nodes.length === 1) return false;
       world.restart(node, 'theirs');
       node.upAtMs = Infinity;
+      return true;
+    case 'a control-plane node joins with the keys of this one':
+      if (!world.options.nodesJoin) return false;
+      world.join(node);
       return true;
   }
 }

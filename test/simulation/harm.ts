@@ -23,7 +23,7 @@ const NOTHING: readonly Wrong[] = [];
 
 /** Everything that is wrong now. */
 export function whatIsWrong(world: World): readonly Wrong[] {
-  const { nodes, jwks } = world;
+  const { everyNode: nodes, jwks } = world;
   const inUse = keysInUse(world);
   const fixed = world.keysOfFixedTokens();
   let apiSigners = 0;
@@ -43,7 +43,7 @@ export function whatIsWrong(world: World): readonly Wrong[] {
 }
 
 function tell(
-  { nodes, jwks }: World,
+  { everyNode: nodes, jwks }: World,
   {
     inUse,
     fixed,

@@ -42,7 +42,19 @@ export const HARMLESS: readonly (readonly [RegExp, string])[] = [
     /^undo of (stage|publish)-key without nobodyTrustsNext$/,
     'everyone was made to distrust it just before, and each has shown it',
   ],
-  [/ without noUnknownApiServer$/, 'nodes that join are not simulated: what it demands is proven in rotation/guards'],
+  [
+    /^(trust\/node-\d|verify|verify-with-pod) without noUnknownApiServer$/,
+    'it takes no key from anybody, and nobody signs by it: Signing and Pruning ask again',
+  ],
+  [/^(sign\/node-2|switch-controller-manager\/node-\d) without noUnknownApiServer$/, PRECEDED],
+  [
+    /^(settle-controller-manager\/node-\d|retire) without noUnknownApiServer$/,
+    'Untrusting has asked just before, and what is left takes no key from any API server',
+  ],
+  [
+    /^undo of trust\/node-\d without noUnknownApiServer$/,
+    'flags are simulated, with which a node joins as a signer of the former key; for in-place it is proven in rotation/guards',
+  ],
   [/^publish-key without nextStaged$/, PROVES_ITSELF],
   [
     /^trust\/node-\d without nextIsPublic$/,

@@ -47,6 +47,9 @@ function mendGuard(world: World, guard: GuardName): void {
       return changeAll(world, { signsNamed: false });
     case 'nobodyTrustsNext':
       return changeAll(world, { trustsNamed: false });
+    case 'noUnknownApiServer':
+      world.strangers = [];
+      return undefined;
     case 'noLegacyTokensOfFormer':
       return world.secrets.removeOf(FORMER);
     case 'noLegacyTokensOfNext':

@@ -24,14 +24,14 @@ function* changeApiServer(
 ): Generator<void, void, void> {
   const former = node.disk;
   if (differs(former, change)) {
-    const { trusted, signer } = node;
+    const { trusted, signer, refusesNext } = node;
+    node.refusesNext = false;
     world.write(node, change);
     world.takeDown(node);
     // It never runs with what it refuses.
-    if (node.refusesNext) Object.assign(node, { trusted, signer });
+    if (refusesNext) Object.assign(node, { trusted, signer });
     yield;
-    if (node.refusesNext) {
-      node.refusesNext = false;
+    if (refusesNext && !node.up) {
       node.upAtMs = Infinity;
       world.advance(READY_TIMEOUT_MS);
       world.write(node, { ...formerFiles, trustsNamed: former.trustsNamed, signsNamed: former.signsNamed });

@@ -42,9 +42,8 @@ export interface SimulatedNode {
   refusesNext: boolean;
 }
 
-const AS_SET_UP: Disk = {
-  pub: FORMER | OTHER,
-  key: FORMER,
+/** Of a node on which no rotation has done anything. */
+export const NOTHING_DONE: Omit<Disk, 'pub' | 'key'> = {
   namedPub: 0,
   namedKey: 0,
   trustsNamed: false,
@@ -52,6 +51,8 @@ const AS_SET_UP: Disk = {
   managerNamed: false,
   backUp: false,
 };
+
+const AS_SET_UP: Disk = { ...NOTHING_DONE, pub: FORMER | OTHER, key: FORMER };
 
 export function makeNode(name: string, disk: Disk = AS_SET_UP): SimulatedNode {
   return {

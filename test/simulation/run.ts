@@ -136,7 +136,8 @@ export class Run {
   }
 
   private waitAnew(step: Step | UndoStep, { guards }: Failure): void {
-    const begun = waitsToBeginAnew(guards).filter((wait) => this.clock.end(wait) !== null);
+    const way = 'undoes' in step ? 'back' : 'forward';
+    const begun = waitsToBeginAnew(guards, way).filter((wait) => this.clock.end(wait) !== null);
     if (begun.length === 0) return;
     for (const wait of begun) this.clock.begin(wait, new Date(this.world.nowMs).toISOString());
     for (const each of stepsBeforeRetry(this.plan, step, begun)) this.perform(each);

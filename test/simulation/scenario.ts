@@ -61,6 +61,7 @@ const meddling: fc.Arbitrary<Meddling> = fc.constantFrom(
   'somebody makes a token Secret and uses it',
   'another controller manager leads',
   'the node leaves',
+  'a control-plane node joins with the keys of this one',
 );
 
 const node = fc.integer({ min: 0, max: 6 });

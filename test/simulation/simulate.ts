@@ -48,7 +48,7 @@ const LIFETIMES = { maxTokenExpirationMs: null, extendTokenExpiration: true };
 const MAX_TURNS = 3000;
 
 /** The product's own plan for this scenario. */
-export function planFor(scenario: Scenario): Plan {
+export function planFor(scenario: Scenario, joined: readonly string[] = []): Plan {
   const drain = computeDrain(scenario.drain, LIFETIMES);
   if ('refused' in drain) throw new Error(drain.refused);
   return makePlan({
@@ -56,7 +56,7 @@ export function planFor(scenario: Scenario): Plan {
       scenario.platform === 'handed-over'
         ? HANDED_OVER
         : { ordering: 'staged', rollBack: true, nodeAgents: scenario.nodeAgents },
-    nodes: Array.from({ length: scenario.nodes }, (_, index) => `node-${index + 1}`),
+    nodes: [...Array.from({ length: scenario.nodes }, (_, index) => `node-${index + 1}`), ...joined],
     relyingPartyCacheMs: scenario.cacheMs,
     drain,
     probePod: scenario.probePod ? PROBE_POD : null,
@@ -79,7 +79,6 @@ export function simulate(scenario: Scenario, variation: Variation = {}, withStor
 
 class Simulation {
   readonly world: World;
-  private readonly plan: Plan;
   private readonly scenario: Scenario;
   private readonly variation: Variation;
   private readonly sleepers: Sleeper[] = [];
@@ -90,10 +89,8 @@ class Simulation {
   constructor(scenario: Scenario, variation: Variation, story: string[] | null) {
     this.scenario = scenario;
     this.variation = variation;
-    const plan = planFor(scenario);
-    this.plan = variation.plan?.(plan) ?? plan;
     this.world = new World({
-      nodes: plan.nodes,
+      nodes: planFor(scenario).nodes,
       // What the operator says must be true of the slowest relying party, however much the clocks of two workers differ.
       cacheMs: scenario.cacheMs - 2 * WORKER_SKEW_MS,
       drain: scenario.drain,
@@ -101,6 +98,8 @@ class Simulation {
       slowClient: scenario.slowClient,
       probePod: scenario.probePod ? PROBE_POD : null,
       restartMs: scenario.restartMs,
+      // Where a platform orders everything, it brings its nodes their keys, too.
+      nodesJoin: scenario.platform === 'static-pod',
       story,
     });
     this.world.workerSkewMs = scenario.workerSkewMs;
@@ -113,7 +112,7 @@ class Simulation {
       world.holder = this.runs;
       const run = new Run({
         world,
-        plan: this.plan,
+        plan: this.plan(),
         rollBack: this.variation.rollBack ?? rollBackSteps,
         gates: this.scenario.gates,
         begin: (id) => this.turns.set(id, this.turns.get(id) ?? this.turn),
@@ -128,14 +127,24 @@ class Simulation {
       } catch (error) {
         if (!(error instanceof Killed)) throw error;
         world.tell('The run is killed. Another one takes the rotation up.');
-        // The next one is started with the configured drain; what a former one has accepted and done stands.
-        if (world.record?.milestones.prunedAt === undefined) world.promise(this.scenario.drain);
+        // The next one is started with the configured drain.
+        world.promise(this.scenario.drain);
         // Agents end by themselves when nobody comes back to them.
         for (const node of world.nodes) node.hasAgent = false;
         // Preflight waits for an API server that the former run left restarting.
         world.advance(this.scenario.restartMs);
       }
     }
+  }
+
+  private plan(): Plan {
+    const { scenario, variation, world } = this;
+    world.knowEveryNode();
+    const plan = planFor(
+      scenario,
+      world.nodes.slice(scenario.nodes).map(({ name }) => name),
+    );
+    return variation.plan?.(plan) ?? plan;
   }
 
   /** @throws Harm */

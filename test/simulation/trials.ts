@@ -31,6 +31,7 @@ const MEDDLINGS: readonly Meddling[] = [
   'the controller manager is set back by hand',
   'the key store loses the new key',
   'somebody makes a token Secret and uses it',
+  'a control-plane node joins with the keys of this one',
 ];
 const NODES = [0, 1] as const;
 const ANYTHING: readonly What[] = [

@@ -5,7 +5,16 @@ import type { Milestones } from '../../src/rotation/record.ts';
 import { Blame, Harm } from './harm.ts';
 import { FOREIGN, FORMER, NEXT, SECOND, type Keys } from './keys.ts';
 import { LegacySecrets, type SecretPlan } from './legacy-secrets.ts';
-import { makeNode, managerSignerOf, signerOf, trustedBy, type Cause, type Disk, type SimulatedNode } from './node.ts';
+import {
+  makeNode,
+  managerSignerOf,
+  NOTHING_DONE,
+  signerOf,
+  trustedBy,
+  type Cause,
+  type Disk,
+  type SimulatedNode,
+} from './node.ts';
 
 const SECOND_MS = 1000;
 const MINUTE_MS = 60 * SECOND_MS;
@@ -28,6 +37,8 @@ export interface WorldOptions {
   readonly probePod: ProbePodPlan | null;
   /** How long an API server takes to come back, ms. */
   readonly restartMs: number;
+  /** Whether nodes can join by themselves. */
+  readonly nodesJoin: boolean;
   /** What happens is told here, in sentences. */
   readonly story: string[] | null;
 }
@@ -42,7 +53,10 @@ export class World {
   nowMs = START_MS;
   /** After which was looked whether anybody is harmed. */
   events = 0;
-  readonly nodes: SimulatedNode[];
+  /** Those that the rotation knows. */
+  nodes: readonly SimulatedNode[];
+  /** Those that have joined since it was planned. */
+  strangers: readonly SimulatedNode[] = [];
   jwks: Keys = FORMER | FOREIGN;
   jwksVersion = 0;
   staged: Keys = 0;
@@ -74,10 +88,10 @@ export class World {
 
   /** Which tokens Keyturn has been told to wait for. */
   promise(drain: DrainPolicy): void {
-    if (drain.policy === 'expiry') this.tokenLifeMs = YEAR_MS + SERVER_SKEW_MS;
-    else if (drain.policy === 'fixed' && drain.allowShorter !== undefined)
-      this.tokenLifeMs = drain.durationMs - 5 * MINUTE_MS;
-    else this.tokenLifeMs = RELOADED_MS + SERVER_SKEW_MS;
+    const lifeMs = tokenLifeUnder(drain);
+    // Once it is pruned, tokens of before are waited for, or given up: only those that somebody makes from now on are left to be promised.
+    const isPruned = this.record?.milestones.prunedAt !== undefined;
+    this.tokenLifeMs = isPruned ? Math.min(lifeMs, this.tokenLifeMs) : lifeMs;
     // What was given up before stays given up.
     this.blame.look(this, 'theirs');
   }
@@ -93,8 +107,13 @@ export class World {
     return found;
   }
 
+  get everyNode(): readonly SimulatedNode[] {
+    return this.strangers.length === 0 ? this.nodes : [...this.nodes, ...this.strangers];
+  }
+
   get leader(): SimulatedNode {
-    return this.nodes[this.leaderIndex % this.nodes.length] ?? this.node('');
+    const nodes = this.everyNode;
+    return nodes[this.leaderIndex % nodes.length] ?? this.node('');
   }
   leaderIndex = 0;
 
@@ -137,7 +156,7 @@ export class World {
 
   /** At every moment everyone who is up signs something for somebody; and kubelet does its part. */
   private sign(): void {
-    for (const { up, signer } of this.nodes) if (up) this.lastSignedMs[signer] = this.nowMs;
+    for (const { up, signer } of this.everyNode) if (up) this.lastSignedMs[signer] = this.nowMs;
     const { pod } = this;
     if (pod !== null && this.nowMs >= this.podDueMs(pod)) this.pod = { key: this.anySigner(), mintedMs: this.nowMs };
   }
@@ -149,7 +168,23 @@ export class World {
 
   /** Of the last one that is up: the least convenient. */
   anySigner(): Keys {
-    return this.nodes.findLast(({ up }) => up)?.signer ?? FORMER;
+    return this.everyNode.findLast(({ up }) => up)?.signer ?? FORMER;
+  }
+
+  /** As `kubeadm join` does: the keys of another node, at the places that kubeadm knows. */
+  join(from: SimulatedNode): SimulatedNode {
+    const { pub, key } = from.disk;
+    this.joined += 1;
+    const stranger = makeNode(`new-node-${this.joined}`, { ...NOTHING_DONE, pub, key });
+    this.strangers = [...this.strangers, stranger];
+    return stranger;
+  }
+  private joined = 0;
+
+  /** A rotation is planned: for all that are there. */
+  knowEveryNode(): void {
+    this.nodes = this.everyNode;
+    this.strangers = [];
   }
 
   write(node: SimulatedNode, change: Partial<Disk>): void {
@@ -224,4 +259,10 @@ export class World {
     }
     this.record = { ...this.record, milestones: milestones as Milestones };
   }
+}
+
+function tokenLifeUnder(drain: DrainPolicy): number {
+  if (drain.policy === 'expiry') return YEAR_MS + SERVER_SKEW_MS;
+  if (drain.policy === 'fixed' && drain.allowShorter !== undefined) return drain.durationMs - 5 * MINUTE_MS;
+  return RELOADED_MS + SERVER_SKEW_MS;
 }

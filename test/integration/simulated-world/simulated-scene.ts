@@ -18,6 +18,7 @@ export function playSimulated({ events }: SimulatedScene): readonly Picture[] {
     secrets: [],
     slowClient: false,
     probePod: null,
+    nodesJoin: true,
     restartMs: RESTART_MS,
     story: null,
   });
