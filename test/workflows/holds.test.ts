@@ -48,6 +48,25 @@ describe('a step that failed for good', () => {
   });
 });
 
+describe('what was waited for is waited for again', () => {
+  it('where a node that joined may have signed with the former key meanwhile', async () => {
+    const durationMs = 1500;
+    const plan = planOf(NODES, drainOf({ policy: 'fixed', durationMs, allowShorter: 'test' }), 1000);
+    const world = harness.world({ plan });
+    world.inject('pruneKey', { fault: 'fails', code: 'GUARD_FAILED', guards: ['noUnknownApiServer'] });
+    await harness.rotate(world, {}, async ({ handle, until }) => {
+      const { held } = await until(({ state }) => state === 'held');
+      expect(held).toMatchObject({ step: 'prune-key' });
+      await decide(handle, 'retry');
+      // Time does not skip here: tokens are probed in Pruning.
+      const { wait, phase } = await until(({ state }) => state === 'waiting');
+      expect(phase).toBe('Pruning');
+      expect(Date.parse(wait?.until ?? '') - Date.parse(held?.since ?? '')).toBeGreaterThan(durationMs);
+      expect(await handle.result()).toMatchObject({ outcome: 'completed', holds: [{ step: 'prune-key' }] });
+    });
+  });
+});
+
 describe('a rejected token', () => {
   it('holds the rotation before the next step; retry probes on', async () => {
     const world = harness.world({ nodes: NODES });

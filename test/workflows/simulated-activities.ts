@@ -21,7 +21,14 @@ type Ready = Extract<Preflight, { outcome: 'ready' }>;
 
 /** What goes wrong at the next call of an activity, e.g. of `trust/node-2` or `publishKey`. */
 export type Fault =
-  | { readonly fault: 'fails'; readonly code: string; readonly message?: string; readonly retryable?: boolean }
+  | {
+      readonly fault: 'fails';
+      readonly code: string;
+      readonly message?: string;
+      readonly retryable?: boolean;
+      /** Of GUARD_FAILED. */
+      readonly guards?: readonly string[];
+    }
   /** Runs until it is cancelled or released, and then does its work all the same, as an activity that cannot stop half way. */
   | { readonly fault: 'completes though cancelled' }
   /** Runs until it is cancelled, and then stops without having done anything. */
@@ -213,8 +220,9 @@ export class SimulatedWorld {
     const fault = this.faults.get(call)?.shift();
     if (fault === undefined) return;
     if (fault.fault === 'fails') {
-      const { code, message = `${call} failed on purpose`, retryable = false } = fault;
-      throw ApplicationFailure.create({ type: code, message, nonRetryable: !retryable });
+      const { code, message = `${call} failed on purpose`, retryable = false, guards } = fault;
+      const details = guards === undefined ? [] : [{ guards }];
+      throw ApplicationFailure.create({ type: code, message, nonRetryable: !retryable, details });
     }
     const cancelled = await this.hang(call);
     if (fault.fault === 'stops when cancelled' && cancelled !== null) throw cancelled;
