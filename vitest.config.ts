@@ -1,7 +1,7 @@
 // Three projects: `unit` uses every core; then `integration`, which starts real components, and `kubelet`, which starts real nodes, side by side,
 // since they wait much.
 import { defineConfig } from 'vitest/config';
-import LongestFirst from './test/sequencer.ts';
+import { LongestFirst } from './test/sequencer.ts';
 
 const MINUTE_MS = 60_000;
 const onKubelet = ['test/kubelet/**/*.test.ts', 'test/demo/kubelet/**/*.test.ts'];

@@ -70,6 +70,7 @@ export function createActivities(dependencies: ActivityDependencies): RotationAc
     switchIssuerBack: migrationStep(migrationSteps.switchIssuerBack),
     verifyIssuer: migrationStep(migrationSteps.verifyIssuer),
     recreateTokenSecrets: migrationStep(migrationSteps.recreateTokenSecrets),
+    lookForFormerTokens: migrationStep(migrationSteps.lookForFormerTokens),
     forgetFormerIssuer: migrationStep(migrationSteps.forgetFormerIssuer),
     forgetNewIssuer: migrationStep(migrationSteps.forgetNewIssuer),
 

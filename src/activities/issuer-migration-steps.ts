@@ -4,11 +4,13 @@ import { KeyturnError } from '../errors.ts';
 import type { IssuerChanger } from '../platforms/port.ts';
 import type { IssuerMigration } from '../rotation/issuer-migration.ts';
 import { isRefreshedInPlace } from '../rotation/legacy-tokens.ts';
+import { areClientsSlow, describeSlowClients } from '../rotation/slow-clients.ts';
 import { verifyTokens } from '../token-probes/verify-tokens.ts';
 import { freshRelyingParty } from './fresh-relying-party.ts';
 import { publishDiscovery, publishKeys } from './issuer-steps.ts';
 import { untilProven, type Patience } from './managed-steps.ts';
 import { publicUrlsOf } from './publications.ts';
+import { clientsAreSlow, countStaleTokens, lookForSlowClients } from './slow-client-steps.ts';
 import type { StepOutcome } from './step-frame.ts';
 
 /** Of a step of a migration: what it remembers stands on the platform, not in the cluster's Lease. */
@@ -68,11 +70,13 @@ export async function verifyIssuer(context: MigrationContext): Promise<StepOutco
     audience,
     formerTokens: former,
   });
-  const at = (await issuers.remember(migration, context.now())) ?? context.now();
+  const known = await issuers.verified();
+  const verified = known ?? { at: context.now(), staleTokens: await countStaleTokens(context) };
+  if (known === null) await issuers.remember(migration, verified);
   return {
     changed: false,
     begins: 'drain',
-    at,
+    at: verified.at,
     proof:
       `${proofs.length} checks of tokens, none refused: those of ${migration.to} at the API server and at a relying party` +
       (former.length > 0 ? `, ${former.length} of ${migration.from} at the API server` : ''),
@@ -99,6 +103,22 @@ export async function recreateTokenSecrets({ adapters, input, control }: Migrati
       `${chosen.length} token(s) in Secrets minted anew` +
       (left > 0 ? `; ${left} stay, which are accepted whatever the issuer is` : ''),
   };
+}
+
+/**
+ * The end of Draining: no API server tells which issuer a token in use is of, but each counts those that their clients do not reload.
+ * @throws SLOW_CLIENTS where the policy says so; a retry looks again
+ */
+export async function lookForFormerTokens(context: MigrationContext): Promise<StepOutcome> {
+  const { adapters, issuers, migration, input } = context;
+  const at = context.now();
+  const verified = (await issuers.verified()) ?? { at, staleTokens: { at, counts: [] } };
+  const slowClients = await lookForSlowClients(context, verified.staleTokens, verified.at);
+  if (adapters.policies.slowClients === 'hold' && areClientsSlow(slowClients)) {
+    await issuers.remember(migration, { ...verified, staleTokens: await countStaleTokens(context) });
+    throw clientsAreSlow(slowClients, input.cluster);
+  }
+  return { changed: false, proof: describeSlowClients(slowClients), slowClients };
 }
 
 /** From here on only forward. */

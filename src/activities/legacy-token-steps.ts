@@ -13,7 +13,7 @@ import {
 } from '../rotation/legacy-tokens.ts';
 import type { LegacyToken, LegacyTokens } from '../rotation/observation.ts';
 import { areClientsSlow, describeSlowClients } from '../rotation/slow-clients.ts';
-import { beginStaleTokenCount, lookForSlowClients } from './slow-client-steps.ts';
+import { clientsAreSlow, countStaleTokens, lookForSlowClients } from './slow-client-steps.ts';
 import type { StepContext, StepOutcome } from './step-frame.ts';
 import { proveControllerManager } from './token-steps.ts';
 
@@ -24,7 +24,7 @@ import { proveControllerManager } from './token-steps.ts';
 export async function refresh(context: StepContext): Promise<StepOutcome> {
   const { record, input, control } = context;
   // A rotation that is taken up goes on counting.
-  if (record.staleTokens === undefined) await beginStaleTokenCount(context);
+  if (record.staleTokens === undefined) await context.saveRecord({ staleTokens: await countStaleTokens(context) });
   const { legacyTokens: policies } = input.policies;
   const observed = await observe(context);
   const use = useOf(context, observed);
@@ -65,22 +65,20 @@ export async function settle(context: StepContext): Promise<StepOutcome> {
 
   const observed = cleared.length > 0 ? await observe(context) : before;
   const report = reportOf(context, observed);
-  const slowClients = await lookForSlowClients(context);
+  const { verifiedAt } = record.milestones;
+  const baseline = record.staleTokens ?? { at: verifiedAt ?? context.now(), counts: [] };
+  const slowClients = await lookForSlowClients(context, baseline, verifiedAt);
   const holding = observed.tokens.filter(
     (token) => isOfFormer(token) && fateOf(token, policies, useOf(context, observed)) === 'holds',
   );
   const mustAsk = adapters.policies.slowClients === 'hold' && areClientsSlow(slowClients);
   // Told once: a retry asks about what was seen since.
-  if (mustAsk) await beginStaleTokenCount(context);
+  if (mustAsk) await context.saveRecord({ staleTokens: await countStaleTokens(context) });
   if (holding.length > 0) {
     const reason = explainHold(holding, observed.tokens, 'former');
-    throw stillNeeded(
-      'LEGACY_TOKENS_IN_USE',
-      mustAsk ? `${reason}. And ${describeSlowClients(slowClients)}` : reason,
-      input.cluster,
-    );
+    throw legacyTokensInUse(mustAsk ? `${reason}. And ${describeSlowClients(slowClients)}` : reason, input.cluster);
   }
-  if (mustAsk) throw stillNeeded('SLOW_CLIENTS', capitalized(describeSlowClients(slowClients)), input.cluster);
+  if (mustAsk) throw clientsAreSlow(slowClients, input.cluster);
   return {
     changed: cleared.length > 0,
     proof: `${summarizeLegacyTokens(report)}; ${describeSlowClients(slowClients)}`,
@@ -159,15 +157,7 @@ function signedByAnother({ namespace, name }: LegacyToken, kid: Kid, wanted: Kid
   );
 }
 
-function stillNeeded(code: 'LEGACY_TOKENS_IN_USE' | 'SLOW_CLIENTS', problem: string, subject: string): KeyturnError {
-  const remedies = {
-    LEGACY_TOKENS_IN_USE: 'Nothing of the former key was taken away yet',
-    SLOW_CLIENTS:
-      'Nothing of the former key was taken away yet. Restart the workloads that go on with old tokens, wait, and retry: only what is seen from now on counts then. A retry without more ado accepts what is told here',
-  };
-  return new KeyturnError(code, problem, { subject, remedy: remedies[code] });
-}
-
-function capitalized(sentence: string): string {
-  return sentence.charAt(0).toUpperCase() + sentence.slice(1);
+function legacyTokensInUse(problem: string, subject: string): KeyturnError {
+  const remedy = 'Nothing of the former key was taken away yet';
+  return new KeyturnError('LEGACY_TOKENS_IN_USE', problem, { subject, remedy });
 }

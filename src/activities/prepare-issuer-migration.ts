@@ -25,7 +25,8 @@ export async function prepareIssuerMigration(options: PreflightOptions): Promise
   try {
     const policies = withOverrides(adapters.policies, input);
     const { plan, signing, facts, observed } = await planIssuerMigration(adapters, policies);
-    const { takenUp, verifiedAt } = observed;
+    const { takenUp } = observed;
+    const verifiedAt = observed.verified?.at ?? null;
     return {
       outcome: 'ready',
       cluster: adapters.name,

@@ -2,10 +2,12 @@
 import { KeyturnError } from '../errors.ts';
 import { readAuditLog } from '../rotation/audit-log.ts';
 import {
+  describeSlowClients,
   increasesSince,
   slowClientsOf,
   type AuditLogCoverage,
   type SlowClientReport,
+  type StaleTokenBaseline,
   type StaleTokenUse,
 } from '../rotation/slow-clients.ts';
 import { titleOf } from '../rotation/workload.ts';
@@ -16,17 +18,23 @@ import type { StepContext, StepOutcome } from './step-frame.ts';
 const MAX_AUDIT_LOG_BYTES = 16 * 2 ** 20;
 
 /** Uses are counted from here on. */
-export async function beginStaleTokenCount(context: StepContext): Promise<void> {
-  const counts = await context.adapters.slowClients.staleTokenCounts();
-  await context.saveRecord({ staleTokens: { at: context.now(), counts } });
+export async function countStaleTokens({
+  adapters,
+  now,
+}: Pick<StepContext, 'adapters' | 'now'>): Promise<StaleTokenBaseline> {
+  return { at: now(), counts: await adapters.slowClients.staleTokenCounts() };
 }
 
-/** What was seen since the count began, or since an operator was told last. */
-export async function lookForSlowClients(context: StepContext): Promise<SlowClientReport> {
-  const { adapters, record, control } = context;
+/**
+ * What was seen since the count began, or since an operator was told last.
+ * @param switchedAt RFC 3339: tokens that were issued later harm nobody
+ */
+export async function lookForSlowClients(
+  { adapters, control }: Pick<StepContext, 'adapters' | 'control'>,
+  baseline: StaleTokenBaseline,
+  switchedAt: string = baseline.at,
+): Promise<SlowClientReport> {
   control.report('looking for clients that do not reload their tokens');
-  const baseline = record.staleTokens ?? { at: record.milestones.verifiedAt ?? context.now(), counts: [] };
-  const switchedAtMs = Date.parse(record.milestones.verifiedAt ?? baseline.at);
   const logs = await Promise.all(adapters.slowClients.auditLogs.map(readOne));
   const uses = logs.flatMap((log) => log.uses);
   const increases = increasesSince(baseline, await adapters.slowClients.staleTokenCounts());
@@ -34,7 +42,7 @@ export async function lookForSlowClients(context: StepContext): Promise<SlowClie
     since: baseline.at,
     increases,
     auditLogs: logs.map(({ coverage }) => coverage),
-    ...slowClientsOf(uses, Date.parse(baseline.at), switchedAtMs),
+    ...slowClientsOf(uses, Date.parse(baseline.at), Date.parse(switchedAt)),
   };
 }
 
@@ -47,6 +55,16 @@ export async function restart({ adapters, input, record, control }: StepContext)
   const { restarted, progress } = await adapters.slowClients.restart(workload, { ...control, rotationId, timeoutMs });
   const how = restarted ? 'was restarted' : 'had been restarted by this rotation already';
   return { changed: restarted, proof: `${titleOf(workload)} ${how}: ${progress}` };
+}
+
+/** To be told once: what is counted begins anew with it. */
+export function clientsAreSlow(report: SlowClientReport, subject: string): KeyturnError {
+  const sentence = describeSlowClients(report);
+  return new KeyturnError('SLOW_CLIENTS', sentence.charAt(0).toUpperCase() + sentence.slice(1), {
+    subject,
+    remedy:
+      'Nothing that they need was taken away yet. Restart the workloads that go on with old tokens, wait, and retry: only what is seen from now on counts then. A retry without more ado accepts what is told here',
+  });
 }
 
 interface ReadLog {

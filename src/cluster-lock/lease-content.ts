@@ -1,5 +1,6 @@
 // How holder and record stand in the Lease's fields and annotations, and what a hand edit may not have left there.
 import { z } from 'zod';
+import { staleTokenBaselineSchema } from '../api-servers/stale-token-baseline.ts';
 import type { RotationRecord } from '../rotation/record.ts';
 import { annotationUnreadable, heldByHand } from './lock-refusals.ts';
 import type { Held, Holder } from './port.ts';
@@ -70,17 +71,7 @@ const recordSchema: z.ZodType<RotationRecord> = z.looseObject({
   formerTimes: z
     .looseObject({ activeKeySince: timestamp.exactOptional(), rotationEndedAt: timestamp.exactOptional() })
     .exactOptional(),
-  staleTokens: z
-    .looseObject({
-      at: timestamp,
-      counts: z.array(
-        z.union([
-          z.looseObject({ node: z.string(), count: z.number(), startedAtMs: z.number() }),
-          z.looseObject({ node: z.string(), unknown: z.string() }),
-        ]),
-      ),
-    })
-    .exactOptional(),
+  staleTokens: staleTokenBaselineSchema.exactOptional(),
   ended: z.looseObject({ at: timestamp, outcome: z.enum(['completed', 'rolled-back']) }).exactOptional(),
 });
 

@@ -4,6 +4,7 @@ import type { SigningKey } from '../keys/signing-key.ts';
 import type { KeyRef, PublicKey } from '../rotation/key.ts';
 import type { IssuerMigration } from '../rotation/issuer-migration.ts';
 import type { ApiServerObservation, ControlPlaneObservation, NodeLayout, Problem } from '../rotation/observation.ts';
+import type { StaleTokenBaseline } from '../rotation/slow-clients.ts';
 
 /** Lets a long step be watched and stopped. */
 export interface StepControl {
@@ -132,10 +133,18 @@ export interface ManagedPlatform {
   retire(rotation: ManagedRotation): Promise<string>;
 }
 
+/** Tokens are of the new issuer. */
+export interface VerifiedIssuer {
+  /** Since when that is proven, RFC 3339. */
+  readonly at: string;
+  /** Where uses of tokens that their clients do not reload are counted from. */
+  readonly staleTokens: StaleTokenBaseline;
+}
+
 export interface IssuerObservation {
   readonly migration: IssuerMigration;
-  /** Since when a migration that is taken up is proven to have switched, RFC 3339; null where it has not come so far. */
-  readonly verifiedAt: string | null;
+  /** Null where a migration that is taken up is not proven to have switched. */
+  readonly verified: VerifiedIssuer | null;
   readonly takenUp: boolean;
   /** What keeps it from beginning. */
   readonly problems: readonly Problem[];
@@ -150,6 +159,8 @@ export interface IssuerChanger {
   issue(migration: IssuerMigration): Promise<Advance>;
   forgetFormer(migration: IssuerMigration): Promise<Advance>;
   forgetNew(migration: IssuerMigration): Promise<Advance>;
-  /** Notes since when tokens are of the new issuer, for the first time only; null takes it back. @returns what is noted */
-  remember(migration: IssuerMigration, verifiedAt: string | null): Promise<string | null>;
+  /** What is noted of the switch; null where it is not proven. */
+  verified(): Promise<VerifiedIssuer | null>;
+  /** Notes it, where the next run finds it; null takes it back. */
+  remember(migration: IssuerMigration, verified: VerifiedIssuer | null): Promise<void>;
 }

@@ -12,6 +12,7 @@ export type IssuerActionType =
   | 'switchIssuerBack'
   | 'verifyIssuer'
   | 'recreateTokenSecrets'
+  | 'lookForFormerTokens'
   | 'forgetFormerIssuer'
   | 'forgetNewIssuer';
 
@@ -131,6 +132,14 @@ function stepsOf({ from, to }: IssuerMigration, cacheMs: number, drain: DrainCom
       phase: 'Draining',
       summary: drainSummary(drain, 'issuer'),
       action: { type: 'wait', wait: 'drain' },
+      guards: [],
+      undo: null,
+    },
+    {
+      id: 'look-for-former-tokens',
+      phase: 'Draining',
+      summary: `Look whether anybody goes on with tokens of ${from}`,
+      action: { type: 'lookForFormerTokens' },
       guards: [],
       undo: null,
     },

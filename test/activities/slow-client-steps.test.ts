@@ -7,8 +7,7 @@ import type { AuditLog } from '../../src/activities/cluster-adapters.ts';
 import { lookForSlowClients } from '../../src/activities/slow-client-steps.ts';
 import type { StepContext } from '../../src/activities/step-frame.ts';
 import { LocalNodeFiles } from '../../src/nodes/local.ts';
-import type { StaleTokenCount } from '../../src/rotation/slow-clients.ts';
-import { unfinishedRecord } from '../rotation/observed-cluster.ts';
+import type { SlowClientReport, StaleTokenCount } from '../../src/rotation/slow-clients.ts';
 
 const SWITCHED = '2026-06-02T12:00:00.000Z';
 const COUNTED = '2026-06-02T12:00:30.000Z';
@@ -18,15 +17,13 @@ beforeEach(async () => {
 });
 afterEach(() => rm(directory, { recursive: true, force: true }));
 
-function contextWith(auditLogs: readonly AuditLog[], counts: readonly StaleTokenCount[]): StepContext {
-  return {
+function look(auditLogs: readonly AuditLog[], counts: readonly StaleTokenCount[]): Promise<SlowClientReport> {
+  const context = {
     adapters: { slowClients: { staleTokenCounts: () => Promise.resolve(counts), auditLogs } },
-    record: unfinishedRecord({
-      milestones: { verifiedAt: SWITCHED },
-      staleTokens: { at: COUNTED, counts: [{ node: 'node-1', count: 5, startedAtMs: 1 }] },
-    }),
     control: { signal: new AbortController().signal, report: () => undefined },
   } as unknown as StepContext;
+  const baseline = { at: COUNTED, counts: [{ node: 'node-1', count: 5, startedAtMs: 1 }] };
+  return lookForSlowClients(context, baseline, SWITCHED);
 }
 
 const event = (auditID: string, time: string, subject: string, secondsAfterWarning: number) =>
@@ -50,16 +47,14 @@ test('clients with tokens of the former key are named, with how far each log was
   await writeFile(log, `${lines.join('\n')}\n`);
   const local = new LocalNodeFiles('node-1');
   const wholeFilesOnly = { node: 'node-3' } as LocalNodeFiles;
-  const report = await lookForSlowClients(
-    contextWith(
-      [
-        { node: 'node-1', path: log, files: local },
-        { node: 'node-2', path: path.join(directory, 'none.log'), files: local },
-        { node: 'node-3', path: log, files: wholeFilesOnly },
-        { node: 'node-4', path: directory, files: local },
-      ],
-      [{ node: 'node-1', count: 8, startedAtMs: 1 }],
-    ),
+  const report = await look(
+    [
+      { node: 'node-1', path: log, files: local },
+      { node: 'node-2', path: path.join(directory, 'none.log'), files: local },
+      { node: 'node-3', path: log, files: wholeFilesOnly },
+      { node: 'node-4', path: directory, files: local },
+    ],
+    [{ node: 'node-1', count: 8, startedAtMs: 1 }],
   );
   expect(report).toEqual({
     since: COUNTED,
@@ -84,7 +79,7 @@ test('clients with tokens of the former key are named, with how far each log was
 
 test('without audit logs the counters alone are told', async () => {
   const counts = [{ node: 'node-1', count: 5, startedAtMs: 1 }];
-  expect(await lookForSlowClients(contextWith([], counts))).toMatchObject({
+  expect(await look([], counts)).toMatchObject({
     increases: [{ node: 'node-1', uses: 0 }],
     auditLogs: [],
     clients: [],

@@ -26,6 +26,7 @@ describe('the plan of a migration to another issuer', () => {
       'Verifying: verify-issuer',
       'Refreshing: recreate-token-secrets',
       'Draining: drain',
+      'Draining: look-for-former-tokens',
       'Untrusting: forget-former-issuer',
     ]);
     expect(plan.pointOfNoReturn).toBe('Untrusting');

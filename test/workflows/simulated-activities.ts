@@ -107,6 +107,7 @@ export class SimulatedWorld {
       switchIssuerBack: step('switchIssuerBack'),
       verifyIssuer: step('verifyIssuer'),
       recreateTokenSecrets: step('recreateTokenSecrets'),
+      lookForFormerTokens: step('lookForFormerTokens'),
       forgetFormerIssuer: step('forgetFormerIssuer'),
       forgetNewIssuer: step('forgetNewIssuer'),
       stageKey: step('stageKey'),

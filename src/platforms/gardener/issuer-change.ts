@@ -2,6 +2,7 @@
 import { DAY_MS } from '../../rotation/duration.ts';
 import type { IssuerMigration } from '../../rotation/issuer-migration.ts';
 import type { Problem } from '../../rotation/observation.ts';
+import type { VerifiedIssuer } from '../port.ts';
 import { changedBySomebody, lastOperationFailed } from './refusals.ts';
 import {
   hasManagedIssuer,
@@ -14,8 +15,7 @@ import {
 
 /** Written to the Shoot together with the change itself, so that another run can take it up. */
 export interface MigrationMemory extends IssuerMigration {
-  /** Since when tokens are proven to be of the new issuer, RFC 3339. */
-  readonly verifiedAt?: string;
+  readonly verified?: VerifiedIssuer;
 }
 
 /** `accepting`: the former issues, both are accepted; `issuing`: the new one issues; `alone`: the former is gone; `before`: the new one is. */

@@ -1,7 +1,7 @@
 // Changes the issuers of a Shoot, and remembers on the Shoot itself where a migration stands.
 import type { ApiServer } from '../../api-servers/port.ts';
 import type { IssuerMigration } from '../../rotation/issuer-migration.ts';
-import type { Advance, IssuerChanger, IssuerObservation } from '../port.ts';
+import type { Advance, IssuerChanger, IssuerObservation, VerifiedIssuer } from '../port.ts';
 import {
   dueForIssuers,
   findIssuerProblems,
@@ -37,7 +37,7 @@ export class ShootIssuers implements IssuerChanger {
     const refusal = problems.length > 0 ? undefined : await this.#wouldRefuse(migration);
     return {
       migration,
-      verifiedAt: null,
+      verified: null,
       takenUp: false,
       problems: [
         ...problems,
@@ -51,15 +51,15 @@ export class ShootIssuers implements IssuerChanger {
   forgetFormer = (migration: IssuerMigration): Promise<Advance> => this.#bring('alone', migration);
   forgetNew = (migration: IssuerMigration): Promise<Advance> => this.#bring('before', migration);
 
-  async remember(migration: IssuerMigration, verifiedAt: string | null): Promise<string | null> {
+  async verified(): Promise<VerifiedIssuer | null> {
+    return migrationOf(await this.#options.shoot.read())?.verified ?? null;
+  }
+
+  async remember(migration: IssuerMigration, verified: VerifiedIssuer | null): Promise<void> {
     const shoot = await this.#options.shoot.read();
-    const known = migrationOf(shoot)?.verifiedAt ?? null;
-    if (verifiedAt !== null && known !== null) return known;
-    if (verifiedAt !== known) {
-      const memory = verifiedAt === null ? migration : { ...migration, verifiedAt };
-      await this.#options.shoot.change(issuersPatch({ memory, resourceVersion: shoot.metadata.resourceVersion }));
-    }
-    return verifiedAt;
+    if (verified === null && migrationOf(shoot)?.verified === undefined) return;
+    const memory = verified === null ? migration : { ...migration, verified };
+    await this.#options.shoot.change(issuersPatch({ memory, resourceVersion: shoot.metadata.resourceVersion }));
   }
 
   /** The first change of a migration notes it on the Shoot, the last one is followed by the end of that note. */
@@ -69,7 +69,7 @@ export class ShootIssuers implements IssuerChanger {
     if ('waitingFor' in due) return due;
     const { resourceVersion } = shoot.metadata;
     if ('change' in due) {
-      const memory = { ...migration, ...verifiedAtOf(shoot) };
+      const memory = { ...migration, ...verifiedOf(shoot) };
       await this.#options.shoot.change(issuersPatch({ settings: due.change, memory, resourceVersion }));
       return { waitingFor: `gardenlet, which is to see ${describe(due.change)}` };
     }
@@ -83,16 +83,16 @@ export class ShootIssuers implements IssuerChanger {
     return this.#options.shoot.wouldRefuseChange(issuersPatch({ settings: settingsOf('issuing', migration) }));
   }
 
-  #takeUp(shoot: Shoot, { verifiedAt, ...migration }: MigrationMemory, to: string): IssuerObservation {
+  #takeUp(shoot: Shoot, { verified, ...migration }: MigrationMemory, to: string): IssuerObservation {
     const message = `${titleOf(shoot)} is being moved from ${migration.from} to ${migration.to}, but the configuration says ${to}. Put ${migration.to} there, so that it can be taken up.`;
     const problems = migration.to === to ? [] : [{ code: 'PREFLIGHT_REFUSED', subject: titleOf(shoot), message }];
-    return { migration, verifiedAt: verifiedAt ?? null, takenUp: true, problems };
+    return { migration, verified: verified ?? null, takenUp: true, problems };
   }
 }
 
-function verifiedAtOf(shoot: Shoot): { readonly verifiedAt?: string } {
-  const verifiedAt = migrationOf(shoot)?.verifiedAt;
-  return verifiedAt === undefined ? {} : { verifiedAt };
+function verifiedOf(shoot: Shoot): Pick<MigrationMemory, 'verified'> {
+  const verified = migrationOf(shoot)?.verified;
+  return verified === undefined ? {} : { verified };
 }
 
 function describe({ issuer, acceptedIssuers }: IssuerSettings): string {

@@ -2,6 +2,7 @@
 import { z } from 'zod';
 import type { TokenLifetimeFlags } from '../../rotation/observation.ts';
 import { jsonOf, parseAnswer } from '../../api-servers/answer-json.ts';
+import { staleTokenBaselineSchema } from '../../api-servers/stale-token-baseline.ts';
 import { parseGoDuration } from '../go-duration.ts';
 
 const OPERATION_ANNOTATION = 'gardener.cloud/operation';
@@ -37,7 +38,7 @@ const migrationMemory = z.object({
   to: z.string(),
   fromIsDefault: z.boolean(),
   acceptedBefore: names,
-  verifiedAt: z.string().exactOptional(),
+  verified: z.object({ at: z.iso.datetime({ offset: true }), staleTokens: staleTokenBaselineSchema }).exactOptional(),
 });
 
 export const shootSchema = z.object({

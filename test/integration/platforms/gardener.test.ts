@@ -411,11 +411,16 @@ describe('another issuer', { timeout: 120_000 }, () => {
     await gardenlet.reconcile();
     await drive(() => issuers.accept(migration));
     await drive(() => issuers.issue(migration));
-    expect(await issuers.remember(migration, '2026-01-01T00:00:00.000Z')).toBe('2026-01-01T00:00:00.000Z');
-    expect(await issuers.remember(migration, '2026-01-02T00:00:00.000Z')).toBe('2026-01-01T00:00:00.000Z');
+    const verified = {
+      at: '2026-01-01T00:00:00.000Z',
+      staleTokens: { at: '2026-01-01T00:00:01.000Z', counts: [{ node: 'shoot', count: 3, startedAtMs: 1000 }] },
+    };
+    expect(await issuers.verified()).toBe(null);
+    await issuers.remember(migration, verified);
+    expect(await issuers.verified()).toEqual(verified);
     expect(await issuers.observe(B)).toEqual({
       migration,
-      verifiedAt: '2026-01-01T00:00:00.000Z',
+      verified,
       takenUp: true,
       problems: [],
     });

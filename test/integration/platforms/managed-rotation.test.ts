@@ -79,15 +79,16 @@ async function writeConfig(): Promise<string> {
     probeReload: '2s',
   };
   const common = { issuer, issuerCaFile: 'issuer-ca.crt', policies };
+  const shoot = async (name: string) => ({
+    type: 'gardener',
+    ...access,
+    garden: { kubeconfig: await garden.kubeConfig('keyturn'), namespace: garden.namespace, shoot: name },
+    pollInterval: '200ms',
+  });
   const clusters = [
     {
       name: 'shoot',
-      platform: {
-        type: 'gardener',
-        ...access,
-        garden: { kubeconfig: await garden.kubeConfig('keyturn'), namespace: garden.namespace, shoot: 'prod' },
-        pollInterval: '200ms',
-      },
+      platform: await shoot('prod'),
       publisher: { type: 'file', directory: 'www' },
       ...common,
     },
@@ -107,16 +108,19 @@ async function writeConfig(): Promise<string> {
     },
     {
       name: 'moving',
-      platform: {
-        type: 'gardener',
-        ...access,
-        garden: { kubeconfig: await garden.kubeConfig('keyturn'), namespace: garden.namespace, shoot: 'moving' },
-        pollInterval: '200ms',
-      },
+      platform: await shoot('moving'),
       publisher: { type: 'file', directory: 'www/moved' },
       ...common,
       issuer: `${issuer}/moved`,
       policies: { ...policies, legacyTokens: { default: 'hold', overrides: [REFRESHED] } },
+    },
+    {
+      name: 'returning',
+      platform: await shoot('returning'),
+      publisher: { type: 'file', directory: 'www/moved' },
+      ...common,
+      issuer: `${issuer}/moved`,
+      policies: { ...policies, drain: { ...policies.drain, duration: '15s' } },
     },
   ];
   const file = path.join(directory, 'keyturn.yaml');
@@ -152,10 +156,10 @@ beforeAll(async () => {
 
   await applyManifest(await cluster.kubeConfig('admin'), 'deploy/rbac.yaml');
   await garden.createShoot('prod');
-  await garden.createShoot('moving', { serviceAccountConfig: { issuer } });
+  for (const shoot of ['moving', 'returning']) await garden.createShoot(shoot, { serviceAccountConfig: { issuer } });
   await mkdir(path.join(directory, 'www/moved'));
   const rights = (await readFile('deploy/rbac-gardener.yaml', 'utf8')).replaceAll('garden-PROJECT', garden.namespace);
-  for (const shoot of ['prod', 'moving'])
+  for (const shoot of ['prod', 'moving', 'returning'])
     await applyYaml(await garden.kube.kubeConfig('admin'), rights.replaceAll('SHOOT', shoot));
   gkectl = await installGkectl(directory);
 
@@ -250,20 +254,7 @@ test('a Shoot that Gardener would not rotate is refused in Preflight, with the w
 test('a Shoot moves to another issuer: accepted before it issues, the former one until the drain is over', async () => {
   const [from, to] = [issuer, `${issuer}/moved`];
   await applyManifest(await cluster.kubeConfig('admin'), 'deploy/rbac-refresh.yaml');
-  const issued: string[][] = [];
-  const gardenlet = gardenletStandIn(garden, 'moving', {
-    switchKey: () => Promise.reject(new Error('no key changes')),
-    dropFormerKey: () => Promise.reject(new Error('no key changes')),
-    setIssuers: async (issuers) => {
-      const named = issuers.map((each) => each ?? from);
-      // A note on the Shoot changes nothing.
-      if (named.join() === issued.at(-1)?.join()) return;
-      await restart(1, [1], named);
-      issued.push(named);
-    },
-  });
-  const running = gardenlet.run();
-  await vi.waitFor(() => expect(issued).toEqual([[from]]), { timeout: 60_000 });
+  const { issued, running } = await issuersOf('moving');
   const [recreated, untouched] = [await makeTokenSecret('recreated'), await makeTokenSecret('untouched')];
   const before = await mintToken();
 
@@ -294,6 +285,7 @@ test('a Shoot moves to another issuer: accepted before it issues, the former one
   expect(audit.keys).toMatchObject([{ role: 'active' }]);
   const of = (id: string) => audit.steps.find((step) => step.id === id)?.proof;
   expect(of('verify-issuer')).toMatch(/none refused: .*, 1 of https:.* at the API server$/);
+  expect(of('look-for-former-tokens')).toContain('did not reload');
   expect(of('recreate-token-secrets')).toMatch(/^1 token\(s\) in Secrets minted anew; \d+ stay/);
   expect(decodeJwt(await mintToken()).iss).toBe(to);
   expect(await accepts(before)).toBe(false);
@@ -303,6 +295,54 @@ test('a Shoot moves to another issuer: accepted before it issues, the former one
   for (const { token } of [recreated, untouched]) expect(await accepts(token)).toBe(true);
   expect(await keyturn('plan', 'moving', '--migrate-issuer')).toContain('already: there is nothing to migrate');
 }, 300_000);
+
+test('a Shoot on its way to another issuer is rolled back: the former one issues again, the new one is accepted until its tokens are drained', async () => {
+  const [from, to] = [issuer, `${issuer}/moved`];
+  const { issued, running } = await issuersOf('returning');
+  const handle = await startMigration(client, 'keyturn', { cluster: 'returning', reason: 'test', requestedBy: 'test' });
+  await vi.waitFor(async () => expect(await keyturn('status', 'returning')).toContain('waiting in Draining'), {
+    timeout: 120_000,
+    interval: 1000,
+  });
+  const ofNew = await mintToken();
+  expect(decodeJwt(ofNew).iss).toBe(to);
+  await keyturn('roll-back', 'returning', '--reason', 'a relying party was forgotten');
+  await vi.waitFor(() => expect(issued.at(-1)).toEqual([from, to]), { timeout: 120_000 });
+  expect(await accepts(ofNew)).toBe(true);
+  const audit: AuditRecord = await handle.result();
+  await running.stop();
+
+  expect(audit).toMatchObject({ outcome: 'rolled-back', issuers: { from, to }, probes: { rejected: 0 } });
+  expect(issued).toEqual([[from], [from, to], [to, from], [from, to], [from]]);
+  expect(audit.steps.map(({ id }) => id).filter((id) => id.startsWith('undo/'))).toEqual([
+    'undo/switch-issuer',
+    'undo/drain',
+    'undo/accept-issuer',
+  ]);
+  expect(decodeJwt(await mintToken()).iss).toBe(from);
+  expect(await accepts(ofNew)).toBe(false);
+  // Nothing is noted of it: another one starts from the beginning.
+  expect(await keyturn('plan', 'returning', '--migrate-issuer')).toContain(`from ${from} to ${to}`);
+}, 300_000);
+
+/** What a Shoot's gardenlet makes of its issuers: the API server issues as the first, and accepts all of them. */
+async function issuersOf(shoot: string) {
+  const issued: string[][] = [];
+  const gardenlet = gardenletStandIn(garden, shoot, {
+    switchKey: () => Promise.reject(new Error('no key changes')),
+    dropFormerKey: () => Promise.reject(new Error('no key changes')),
+    setIssuers: async (issuers) => {
+      const named = issuers.map((each) => each ?? issuer);
+      // A note on the Shoot changes nothing.
+      if (named.join() === issued.at(-1)?.join()) return;
+      await restart(1, [1], named);
+      issued.push(named);
+    },
+  });
+  const running = gardenlet.run();
+  await vi.waitFor(() => expect(issued).toEqual([[issuer]]), { timeout: 60_000 });
+  return { issued, running };
+}
 
 async function mintToken(): Promise<string> {
   const tokens = '/api/v1/namespaces/default/serviceaccounts/default/token';
