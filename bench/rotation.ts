@@ -16,6 +16,9 @@ export interface RotationFigures {
   readonly restarts: number;
   readonly fastestRestartMs: number;
   readonly slowestRestartMs: number;
+  /** Of the controller managers, as the steps that ordered them have measured it. */
+  readonly managerRestartMs: number;
+  readonly managerRestarts: number;
   readonly historyEvents: number;
   readonly historyBytes: number;
 }
@@ -38,6 +41,9 @@ export async function measureRotation(environment: Environment): Promise<Rotatio
       .apiServerRestarts(name)
       .map(({ stoppedAt, readyAt }) => readyAt - (renames.lastBefore(name, stoppedAt) ?? stoppedAt)),
   );
+  const ofManagers = audit.steps.flatMap(({ id, restartMs = 0 }) =>
+    id.includes('controller-manager') && restartMs > 0 ? [restartMs] : [],
+  );
   const { raw } = await handle.describe();
   return {
     checks: counts.checks,
@@ -47,6 +53,8 @@ export async function measureRotation(environment: Environment): Promise<Rotatio
     restarts: lengths.length,
     fastestRestartMs: Math.min(...lengths),
     slowestRestartMs: Math.max(...lengths),
+    managerRestartMs: ofManagers.reduce((sum, ms) => sum + ms, 0),
+    managerRestarts: ofManagers.length,
     historyEvents: Number(raw.workflowExecutionInfo?.historyLength ?? 0),
     historyBytes: Number(raw.workflowExecutionInfo?.historySizeBytes ?? 0),
   };
