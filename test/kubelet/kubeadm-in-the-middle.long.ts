@@ -1,7 +1,7 @@
 // Real kubeadm in the middle of a rotation whose keys change in place: manifests written anew and a node that joins leave every token valid. Then the
 // next rotation, over ssh and with flags.
 import { afterAll, beforeAll, expect, test, vi } from 'vitest';
-import { retryUpdate } from '../../src/workflows/messages.ts';
+import { retryUpdate, rollBackUpdate } from '../../src/workflows/messages.ts';
 import { describeOnKubelet } from '../fixtures/kubelet-bed.ts';
 import { expectCleanEnd } from '../integration/clean-end.ts';
 import { snapshotNodes, stepRuns } from '../integration/rotation-scene.ts';
@@ -88,6 +88,25 @@ describeOnKubelet('kubeadm in the middle of a rotation in place', () => {
       const { refused, kids } = await new EveryToken(bed).tryAll();
       expect(refused).toEqual([]);
       expect(new Set(Object.values(kids))).toEqual(new Set([audit.keys[1]!.kid]));
+    },
+  );
+
+  test(
+    'with flags, what kubeadm has written anew is told by the next guard before anyone signs, and can be rolled back',
+    { timeout: 15 * MINUTE_MS },
+    async () => {
+      const { bed } = scene;
+      const before = await snapshotNodes(scene);
+      const audit = await rotateWhile(scene, 'ssh-flags', async (handle) => {
+        await betweenSteps(handle, 'trust/node-3', () => regenerateByKubeadm(bed, 'node-1'));
+        const { held } = await untilStatus(handle, ({ state }) => state === 'held');
+        expect(held, held?.message).toMatchObject({ step: 'sign/node-1', code: 'GUARD_FAILED' });
+        expect(held?.message).toMatch(/not trusted by node-1\. Has kubeadm written its manifests anew/);
+        await handle.executeUpdate(rollBackUpdate, because('an upgrade came in between'));
+      });
+      expect(audit).toMatchObject({ outcome: 'rolled-back', probes: { rejected: 0 } });
+      expect(await snapshotNodes(scene)).toEqual(before);
+      await expectNothingLeft(scene, namespaces);
     },
   );
 

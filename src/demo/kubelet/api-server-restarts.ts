@@ -33,16 +33,20 @@ export class ApiServerRestarts {
   }
 
   async #watch(): Promise<void> {
-    const known = new Set(await this.#containers());
+    let known = await this.#containers();
     let stoppedAt: number | undefined;
     while (this.#isWatching) {
       const answer = await probeHttps({ url: this.#readyzUrl, caPem: this.#caPem, timeoutMs });
-      if (answer !== 200) stoppedAt ??= Date.now();
-      else if (stoppedAt !== undefined) {
+      if (answer !== 200 && stoppedAt === undefined) {
+        stoppedAt = Date.now();
+        // A manifest that is again what it was gives its pod the former name: what kubelet has removed meanwhile is new when it comes again.
+        const left = new Set(await this.#containers());
+        known = known.filter((name) => left.has(name));
+      } else if (answer === 200 && stoppedAt !== undefined) {
         // Being out of reach for a while is no restart.
-        const started = (await this.#containers()).filter((name) => !known.has(name));
-        if (started.length > 0) this.#restarts.push({ stoppedAt, readyAt: Date.now() });
-        for (const name of started) known.add(name);
+        const containers = await this.#containers();
+        if (containers.some((name) => !known.includes(name))) this.#restarts.push({ stoppedAt, readyAt: Date.now() });
+        known = containers;
         stoppedAt = undefined;
       }
       await sleep(pollMs, undefined, { ref: false });
