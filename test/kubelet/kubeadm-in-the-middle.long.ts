@@ -1,5 +1,7 @@
-// Real kubeadm in the middle of a rotation whose keys change in place: manifests written anew and a node that joins leave every token valid. Then the
-// next rotation, over ssh and with flags.
+// Real kubeadm in the middle of rotations whose keys change in place, through agent pods and over ssh: manifests written anew and a node that joins leave
+// every token valid. And over ssh with flags, where what kubeadm writes is held.
+import { readFile } from 'node:fs/promises';
+import path from 'node:path';
 import { afterAll, beforeAll, expect, test, vi } from 'vitest';
 import { retryUpdate, rollBackUpdate } from '../../src/workflows/messages.ts';
 import { describeOnKubelet } from '../fixtures/kubelet-bed.ts';
@@ -119,6 +121,39 @@ describeOnKubelet('kubeadm in the middle of a rotation in place', () => {
       await expectCleanEnd(scene, audit, before);
       await expectNothingLeft(scene, namespaces);
       tellFigures('over ssh, with flags', audit);
+    },
+  );
+
+  test(
+    'over ssh, in place: a kubelet that does not act has its manifest back, and kubeadm takes nothing away',
+    { timeout: 20 * MINUTE_MS },
+    async () => {
+      const { bed } = scene;
+      const before = await snapshotNodes(scene);
+      const audit = await rotateWhile(scene, 'over-ssh', async (handle) => {
+        await untilStatus(handle, stepRuns('trust/node-2'));
+        const readManifest = () => readFile(path.join(bed.nodes[2]!.manifestsDirectory, 'kube-apiserver.yaml'), 'utf8');
+        const manifest = await readManifest();
+        await bed.stopKubelet('node-3');
+        const { held } = await untilStatus(handle, ({ state }) => state === 'held');
+        expect(held, held?.message).toMatchObject({ step: 'trust/node-3', code: 'MANIFEST_REFUSED' });
+        expect(held?.message).toContain('The former manifest is back');
+        expect(await readManifest()).toBe(manifest);
+        await bed.startKubelet('node-3');
+        await regenerateByKubeadm(bed, 'node-1');
+        await handle.executeUpdate(retryUpdate, because('kubelet runs again'));
+
+        await betweenSteps(handle, 'sign/node-2', () => regenerateByKubeadm(bed, 'node-1'));
+        await untilStatus(handle, stepRuns('drain'));
+        await regenerateByKubeadm(bed, 'node-3');
+      });
+      await expectCleanEnd(scene, audit, before);
+      await expectNothingLeft(scene, namespaces);
+      tellFigures('over ssh, in place', audit);
+
+      const after = await snapshotNodes(scene);
+      for (const { name } of bed.nodes) await regenerateByKubeadm(bed, name);
+      expect(await snapshotNodes(scene)).toEqual(after);
     },
   );
 });

@@ -10,6 +10,7 @@ import { applyManifest } from '../../src/demo/control-plane/apply-manifest.ts';
 import { loadKubeConfig } from '../../src/api-servers/kube-config.ts';
 import type { KubeletBed } from '../../src/demo/kubelet/kubelet-bed.ts';
 import type { NodeFiles } from '../../src/nodes/port.ts';
+import { generateKeyPair } from '../../src/keys/generate.ts';
 import { parsePrivateKey } from '../../src/keys/pem.ts';
 import { isManaged, type StagedPlatform } from '../../src/platforms/port.ts';
 import { composeCluster } from '../../src/worker/compose-cluster.ts';
@@ -18,6 +19,7 @@ import { composeReads } from '../../src/worker/compose-reads.ts';
 import type { ClusterAdapters } from '../../src/activities/cluster-adapters.ts';
 import { nodeFilesContract } from '../contract/node-files.ts';
 import { describeOnKubelet, openBed, type TemporaryBed } from '../fixtures/kubelet-bed.ts';
+import { filesWithPrivateKey, holdsPrivateKey } from '../fixtures/private-key-search.ts';
 import { ecKeyPair } from '../platforms/static-pod/key-pairs.ts';
 import { freely } from '../platforms/static-pod/steps.ts';
 
@@ -186,6 +188,24 @@ describeOnKubelet('nodes with real kubelets', () => {
       const leftovers = async () => (await shellOn('node-1', 'ls -A /etc/kubernetes')).match(/.*keyturn-.*/g);
       await expect.poll(leftovers, { timeout: 60_000 }).toBeNull();
       await expect.poll(() => ready(adapters), { timeout: 120_000 }).toEqual([true, true, true]);
+      await files.remove(file);
+    });
+
+    test('a private key that its agent brings to a node is on the whole node nowhere else, and nowhere in the cluster', async () => {
+      const files = filesOf('node-1');
+      const { privatePem } = await generateKeyPair('rsa-2048');
+      const file = '/etc/kubernetes/pki/brought.key';
+      await files.write(file, privatePem, { mode: 0o600, ...owner });
+      expect((await files.read(file))?.content).toBe(privatePem);
+
+      const pods = await agentPods();
+      expect(pods.length).toBeGreaterThan(0);
+      const { items: events } = await core().listNamespacedEvent({ namespace: 'keyturn-agents' });
+      expect(holdsPrivateKey(JSON.stringify([pods, events]), privatePem)).toBe(false);
+      // Logs of all its pods, kubelet's and containerd's; disks of its containers; etcd. A folder may go while it is looked at.
+      const node = path.dirname(bed.nodes[0]!.directory);
+      const found = await vi.waitFor(() => filesWithPrivateKey(node, privatePem), { timeout: 60_000, interval: 1000 });
+      expect(found).toEqual(['etc-kubernetes/pki/brought.key']);
       await files.remove(file);
     });
 

@@ -1,4 +1,5 @@
-// Rotations of real nodes with real kubelets, through agent pods and then over ssh, with what goes wrong on real nodes in between.
+// Rotations of real nodes with real kubelets, over ssh and through agent pods, with what goes wrong on real nodes in between.
+// Complete ones in the other layout of each: kubeadm-in-the-middle.long.ts.
 // Most of the longest one's ten minutes is the wait until kubelet refreshes a token: the faults take place meanwhile.
 import { copyFile, readFile, rm, writeFile } from 'node:fs/promises';
 import path from 'node:path';
@@ -53,13 +54,14 @@ describeOnKubelet('a rotation of real nodes', () => {
   };
 
   test(
-    'through agent pods, rolled back in Trusting or refused before, leaves everything byte for byte as it was',
-    { timeout: 8 * MINUTE_MS },
+    'over ssh, in place, rolled back in Trusting though kubeadm came in between, or refused before, leaves everything byte for byte as it was',
+    { timeout: 12 * MINUTE_MS },
     async () => {
       const before = await snapshotNodes(scene);
       const jwksBefore = await readPublicJwks(scene);
-      const audit = await rotateWhile(scene, 'demo', async (handle) => {
-        await untilStatus(handle, stepRuns('trust/node-1'));
+      const audit = await rotateWhile(scene, 'over-ssh', async (handle) => {
+        await betweenSteps(handle, 'trust/node-1', () => regenerateByKubeadm(scene.bed, 'node-1'));
+        await untilStatus(handle, stepRuns('trust/node-2'));
         await handle.executeUpdate(rollBackUpdate, because('changed our mind'));
       });
       expect(audit).toMatchObject({ outcome: 'rolled-back', probes: { rejected: 0 } });
@@ -141,38 +143,6 @@ describeOnKubelet('a rotation of real nodes', () => {
       expect(new Set(leaders).size).toBeGreaterThan(1);
       await expectNothingLeft(scene, namespaces);
       tellFigures('through agent pods, with faults', audit);
-    },
-  );
-
-  test(
-    'over ssh, in place: a kubelet that does not act has its manifest back, and kubeadm takes nothing away',
-    { timeout: 20 * MINUTE_MS },
-    async () => {
-      const { bed } = scene;
-      const before = await snapshotNodes(scene);
-      const audit = await rotateWhile(scene, 'over-ssh', async (handle) => {
-        await untilStatus(handle, stepRuns('trust/node-2'));
-        const manifest = await readManifest('node-3');
-        await bed.stopKubelet('node-3');
-        const { held } = await untilStatus(handle, ({ state }) => state === 'held');
-        expect(held, held?.message).toMatchObject({ step: 'trust/node-3', code: 'MANIFEST_REFUSED' });
-        expect(held?.message).toContain('The former manifest is back');
-        expect(await readManifest('node-3')).toBe(manifest);
-        await bed.startKubelet('node-3');
-        await regenerateByKubeadm(bed, 'node-1');
-        await handle.executeUpdate(retryUpdate, because('kubelet runs again'));
-
-        await betweenSteps(handle, 'sign/node-2', () => regenerateByKubeadm(bed, 'node-1'));
-        await untilStatus(handle, stepRuns('drain'));
-        await regenerateByKubeadm(bed, 'node-3');
-      });
-      await expectCleanEnd(scene, audit, before);
-      await expectNothingLeft(scene, namespaces);
-      tellFigures('over ssh, in place', audit);
-
-      const after = await snapshotNodes(scene);
-      for (const { name } of bed.nodes) await regenerateByKubeadm(bed, name);
-      expect(await snapshotNodes(scene)).toEqual(after);
     },
   );
 
