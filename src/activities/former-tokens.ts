@@ -8,9 +8,17 @@ export class FormerTokens {
     this.byNode.set(node, token);
   }
 
-  /** Those that have not expired; empty where the worker was restarted meanwhile. */
-  valid(nowMs: number): readonly { readonly node: string; readonly token: MintedToken }[] {
-    return [...this.byNode].filter(([, token]) => token.expiresAt > nowMs).map(([node, token]) => ({ node, token }));
+  /**
+   * Those that have not expired; empty where another worker kept them.
+   * @param isOfFormer of a rotation that another worker has ended since, tokens may still be here
+   */
+  valid(
+    nowMs: number,
+    isOfFormer: (token: MintedToken) => boolean,
+  ): readonly { readonly node: string; readonly token: MintedToken }[] {
+    return [...this.byNode]
+      .filter(([, token]) => token.expiresAt > nowMs && isOfFormer(token))
+      .map(([node, token]) => ({ node, token }));
   }
 
   clear(): void {

@@ -62,7 +62,7 @@ export async function verifyIssuer(context: MigrationContext): Promise<StepOutco
   const { apiServers, audience, formerTokens } = adapters;
   control.report(`trying tokens of ${migration.to} inside and outside`);
   const [apiServer] = apiServers;
-  const former = formerTokens.valid(Date.now());
+  const former = formerTokens.valid(Date.now(), ({ token }) => issuerOf(token) === migration.from);
   const proofs = await verifyTokens({
     apiServers,
     expectedKid: (await apiServer?.mintToken())?.kid ?? '',

@@ -14,7 +14,7 @@ export async function verify(context: StepContext): Promise<StepOutcome> {
   const { adapters, record, control } = context;
   const { audience, apiServers, formerTokens } = adapters;
   control.report('trying a token of each API server at each API server and at a relying party');
-  const former = formerTokens.valid(Date.now());
+  const former = formerTokens.valid(Date.now(), ({ kid }) => kid === record.former.kid);
   const proofs = await verifyTokens({
     apiServers,
     expectedKid: record.next.kid,
@@ -36,7 +36,7 @@ function tellOfFormer({ platform: { capabilities } }: ClusterAdapters, count: nu
   if (capabilities.ordering === 'managed' && capabilities.formerKey === 'forgotten-by-itself')
     return 'tokens of the former key were not tried, since the platform deletes that key by itself';
   if (count > 0) return `${count} token(s) of the former key are still accepted`;
-  return 'no token of the former key was at hand, since the worker was restarted; every API server still publishes that key';
+  return 'no token of the former key was at hand, since another worker began to sign; every API server still publishes that key';
 }
 
 /**
