@@ -68,7 +68,7 @@ function suppliedKeyProblems(shoot: Shoot): readonly Problem[] {
   return [
     problemOf(
       shoot,
-      `${titleOf(shoot)} takes its signing key from the Secret ${signingKeySecretName.name ?? ''} (key signing-key; signingKeySecretName). No version of Gardener rotates such a key, and from 1.64 on there is none: take signingKeySecretName out of the Shoot, so that Gardener makes the key, before you have Keyturn rotate it.`,
+      `${titleOf(shoot)} takes its signing key from the Secret ${signingKeySecretName.name ?? ''} (key signing-key; signingKeySecretName). Its API servers sign with that key and trust no other, so that exchanging it would reject every token at once, and from 1.64 on Gardener drops the field: take signingKeySecretName out of the Shoot (once more such an exchange: announce it), so that Gardener makes the key; from then on Keyturn can rotate it.`,
     ),
   ];
 }
