@@ -172,14 +172,15 @@ export async function apiServerAddresses(bed: KubeletBed): Promise<readonly stri
   return (endpoints ?? []).flatMap(({ addresses }) => addresses);
 }
 
-/** Node whose controller manager leads. */
-export async function leaderOf(bed: KubeletBed): Promise<string> {
+/** Node whose controller manager leads, and how often leadership has gone to another process. */
+export async function leadershipOf(bed: KubeletBed): Promise<{ readonly node: string; readonly transitions: number }> {
   const leases = adminConfig(bed).makeApiClient(CoordinationV1Api);
   const lease = await vi.waitFor(
     () => leases.readNamespacedLease({ namespace: 'kube-system', name: 'kube-controller-manager' }),
     { timeout: MINUTE_MS, interval: 500 },
   );
-  return (lease.spec?.holderIdentity ?? '').split('_')[0]!;
+  const { holderIdentity = '', leaseTransitions = 0 } = lease.spec ?? {};
+  return { node: holderIdentity.split('_')[0]!, transitions: leaseTransitions };
 }
 
 export async function namespacesOf(bed: KubeletBed): Promise<readonly string[]> {
