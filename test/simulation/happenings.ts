@@ -65,9 +65,9 @@ export function crash(world: World, index: number, component: 'API server' | 'co
 /** What comes of it is not ours, but what we then do is. */
 export function meddle(world: World, meddling: Meddling, index: number): void {
   const node = nodeAt(world, index);
-  const before = { jwks: world.jwks, disk: node.disk };
+  const before = { strangers: world.strangers, disk: node.disk };
   if (!apply(world, meddling, node)) return;
-  const isAboutNode = node.disk !== before.disk || !node.up || meddling.startsWith('a control-plane node');
+  const isAboutNode = node.disk !== before.disk || !node.up || world.strangers !== before.strangers;
   world.tell(`Not by Keyturn: ${meddling}${isAboutNode ? ` (${node.name})` : ''}.`);
   if (node.disk !== before.disk) {
     if (!isOnlyManager(before.disk, node.disk)) {

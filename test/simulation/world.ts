@@ -172,12 +172,10 @@ export class World {
   }
 
   /** As `kubeadm join` does: the keys of another node, at the places that kubeadm knows. */
-  join(from: SimulatedNode): SimulatedNode {
+  join(from: SimulatedNode): void {
     const { pub, key } = from.disk;
     this.joined += 1;
-    const stranger = makeNode(`new-node-${this.joined}`, { ...NOTHING_DONE, pub, key });
-    this.strangers = [...this.strangers, stranger];
-    return stranger;
+    this.strangers = [...this.strangers, makeNode(`new-node-${this.joined}`, { ...NOTHING_DONE, pub, key })];
   }
   private joined = 0;
 
