@@ -2,7 +2,7 @@
 import { readFile, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { CoreV1Api, KubeConfig } from '@kubernetes/client-node';
+import { CoreV1Api, KubeConfig, type V1Pod } from '@kubernetes/client-node';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { loadConfig } from '../../src/config/load.ts';
 import { isOn } from '../../src/config/schema.ts';
@@ -145,17 +145,21 @@ describeOnKubelet('nodes with real kubelets', () => {
       await looking.agents!.release();
     });
 
-    test('an agent that is deleted, and one whose container is killed, are no hindrance', async () => {
+    test('an agent that is deleted is made anew; one whose container is killed is of use again as soon as kubelet starts it', async () => {
       const files = filesOf('node-3');
       const list = () => files.list('/etc/kubernetes/manifests');
       const before = await list();
-      const [agent] = await agentPods();
+      const { metadata } = await agentOf('node-3');
       await core().deleteNamespacedPod({
         namespace: 'keyturn-agents',
-        name: agent!.metadata!.name!,
+        name: metadata!.name!,
         gracePeriodSeconds: 0,
       });
       expect(await list()).toEqual(before);
+      const container = (await agentOf('node-3')).status!.containerStatuses![0]!.containerID!;
+      const id = container.replace('containerd://', '');
+      await shellOn('node-3', `ctr --namespace k8s.io tasks kill --signal SIGKILL ${id}`);
+      expect(await vi.waitFor(list, { timeout: 60_000, interval: 500 })).toEqual(before);
     });
 
     test('a node is read and written while the API server of another one is away', async () => {
@@ -247,9 +251,15 @@ describeOnKubelet('nodes with real kubelets', () => {
       await expect.poll(async () => (await agentPods()).length, { timeout: 120_000 }).toBe(0);
     });
 
+    /** Not one that is still ending. */
+    async function agentOf(node: string): Promise<V1Pod> {
+      const pods = (await agentPods()).filter(({ metadata }) => metadata?.deletionTimestamp === undefined);
+      return pods.find(({ spec }) => spec?.nodeName === node)!;
+    }
+
     async function agentLog(node: string): Promise<string> {
-      const pod = (await agentPods()).find(({ spec }) => spec?.nodeName === node);
-      return core().readNamespacedPodLog({ namespace: 'keyturn-agents', name: pod!.metadata!.name! });
+      const { metadata } = await agentOf(node);
+      return core().readNamespacedPodLog({ namespace: 'keyturn-agents', name: metadata!.name! });
     }
   });
 });
