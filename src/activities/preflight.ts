@@ -17,6 +17,7 @@ import { canStillRollBack, stepsDoneBefore, stepsPerhapsStarted, withPresentNode
 import type { ClusterAdapters, ClusterPolicies } from './cluster-adapters.ts';
 import type { Preflight, RotationInput } from './contract.ts';
 import { observeCluster } from './observe-cluster.ts';
+import { observePatiently } from './observe-patiently.ts';
 
 /** Kubelet takes about 45 s to bring an API server back. */
 const SETTLE_MS = 120_000;
@@ -50,7 +51,7 @@ export async function preflight({
   adapters.nodeAgents?.workFor(`rotation-${holder.runId.slice(-8)}`);
   const policies = withOverrides(adapters.policies, input);
   await settle(adapters, control);
-  const facts = await observeCluster(adapters, policies);
+  const facts = await observePatiently(() => observeCluster(adapters, policies), control);
   const { plan, former } = await planOrGiveUp(adapters, policies, facts, holder);
   const record = isUnfinished(facts.record) ? facts.record : null;
   const joined = record === null ? [] : await takeUpNodes(adapters, holder, record, facts);

@@ -5,6 +5,7 @@ import type { KeyRef, PublicKey } from '../../src/rotation/key.ts';
 import type { ApiServerObservation, LegacyToken, TokenLifetimeFlags } from '../../src/rotation/observation.ts';
 import { makePlan } from '../../src/rotation/make-plan.ts';
 import type { Plan } from '../../src/rotation/plan.ts';
+import type { PreflightFacts } from '../../src/rotation/preflight.ts';
 import type { ProbePodPlan } from '../../src/rotation/probe-pod-plan.ts';
 import type { RecordWithNext } from '../../src/rotation/record.ts';
 
@@ -106,6 +107,29 @@ export function unfinishedRecord(change: Partial<RecordWithNext> = {}): RecordWi
     next: NEXT,
     layouts: [],
     milestones: {},
+    ...change,
+  };
+}
+
+/** What Preflight sees of three API servers where nothing is wrong. */
+export function preflightFacts(change: Partial<PreflightFacts> = {}, servers = apiServers()): PreflightFacts {
+  return {
+    controlPlane: { apiServers: servers, layouts: [], tokenLifetimes: DEFAULT_LIFETIMES, problems: [] },
+    observationProblems: [],
+    issuer: 'https://issuer.example',
+    publicIssuer: 'https://issuer.example',
+    publicJwksUri: 'https://issuer.example/openid/v1/jwks',
+    publicKids: ['former-kid', 'a-foreign-kid'],
+    publicUrl: 'https://issuer.example/openid/v1/jwks',
+    endpointAddresses: ['10.0.0.1', '10.0.0.2', '10.0.0.3'],
+    clockSkewMs: { 'node-1': 0, 'node-2': 300_000, 'node-3': -300_000 },
+    record: null,
+    staged: null,
+    nextAlg: 'RS256',
+    refusedBy: [],
+    drain: drainOf({ policy: 'refreshing' }),
+    allowSingleApiServer: false,
+    legacyTokens: null,
     ...change,
   };
 }

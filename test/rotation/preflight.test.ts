@@ -1,39 +1,9 @@
 import { describe, expect, it } from 'vitest';
 import { findBlockers, findFormer, type PreflightFacts } from '../../src/rotation/preflight.ts';
 import type { ApiServerObservation } from '../../src/rotation/observation.ts';
-import {
-  apiServer,
-  apiServers,
-  DEFAULT_LIFETIMES,
-  drainOf,
-  FORMER,
-  NEXT,
-  unfinishedRecord,
-} from './observed-cluster.ts';
+import { apiServer, apiServers, FORMER, NEXT, preflightFacts as facts, unfinishedRecord } from './observed-cluster.ts';
 
 const OTHER = { kid: 'other-kid', alg: 'RS256' } as const;
-
-function facts(change: Partial<PreflightFacts> = {}, servers = apiServers()): PreflightFacts {
-  return {
-    controlPlane: { apiServers: servers, layouts: [], tokenLifetimes: DEFAULT_LIFETIMES, problems: [] },
-    observationProblems: [],
-    issuer: 'https://issuer.example',
-    publicIssuer: 'https://issuer.example',
-    publicJwksUri: 'https://issuer.example/openid/v1/jwks',
-    publicKids: ['former-kid', 'a-foreign-kid'],
-    publicUrl: 'https://issuer.example/openid/v1/jwks',
-    endpointAddresses: ['10.0.0.1', '10.0.0.2', '10.0.0.3'],
-    clockSkewMs: { 'node-1': 0, 'node-2': 300_000, 'node-3': -300_000 },
-    record: null,
-    staged: null,
-    nextAlg: 'RS256',
-    refusedBy: [],
-    drain: drainOf({ policy: 'refreshing' }),
-    allowSingleApiServer: false,
-    legacyTokens: null,
-    ...change,
-  };
-}
 
 const third = (change: Partial<ApiServerObservation>): readonly ApiServerObservation[] => [
   apiServer('node-1'),
