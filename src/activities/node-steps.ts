@@ -1,6 +1,6 @@
 // Steps that change one node: each hands the platform what it needs and tells what was seen.
 import type { NodeChange } from '../platforms/port.ts';
-import { giveUpServed } from './served-issuer-steps.ts';
+import { giveUpServed, noteWhereNotServed } from './served-issuer-steps.ts';
 import { layoutOf, type NodeStepContext, type StepContext, type StepOutcome } from './step-frame.ts';
 
 export async function backUp(context: NodeStepContext): Promise<StepOutcome> {
@@ -17,6 +17,7 @@ export async function removeBackUp(context: NodeStepContext): Promise<StepOutcom
 
 export async function trust(context: NodeStepContext): Promise<StepOutcome> {
   const { adapters, record, control } = context;
+  if (adapters.publisher.publishes === 'by-trusting') await noteWhereNotServed(context);
   const { kid, alg, publicPem } = await adapters.keyStore.load(adapters.name, record.next.kid);
   return outcomeOf(await adapters.platform.trust(layoutOf(context), { kid, alg, publicPem }, control));
 }

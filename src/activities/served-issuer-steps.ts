@@ -9,6 +9,19 @@ import { proveControllerManager } from './token-steps.ts';
 const READ_BACK_MS = 30_000;
 const READ_BACK_POLL_MS = 500;
 
+/**
+ * Before an API server is taught the new key, which was served already: one that joined, or was set back, has answered relying parties without
+ * it. Noted before it is taught: should the step die after that, the next call would not see it.
+ */
+export async function noteWhereNotServed(context: StepContext): Promise<void> {
+  const { adapters, input, record } = context;
+  const { milestones, next } = record;
+  if (milestones.publishedAt === undefined || milestones.keyMissingAt !== undefined) return;
+  const keys = await adapters.apiServers.find(({ node }) => node === input.node)?.publishedKeys();
+  if (keys?.some(({ kid }) => kid === next.kid)) return;
+  await context.saveRecord({ milestones: { ...milestones, keyMissingAt: context.now() } });
+}
+
 /** After Trusting: every API server shows the new key (its guard), and so does the public URL. The caches of relying parties count from here. */
 export async function confirmServed(context: StepContext): Promise<StepOutcome> {
   const { adapters, record, control } = context;

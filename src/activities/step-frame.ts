@@ -201,7 +201,7 @@ async function checkGuards(
   const failed = violations(input.guards, facts);
   if (failed.length === 0) return;
   const names = failed.filter(({ transient }) => !transient).map(({ guard }) => guard);
-  const lost = lostMilestones(names, record.milestones, new Date(nowMs).toISOString());
+  const lost = lostMilestones(names, record.milestones, new Date(nowMs).toISOString(), adapters.publisher.publishes);
   if (Object.keys(lost).length > 0) {
     await adapters.lock.save(us, { ...record, milestones: { ...record.milestones, ...lost } });
   }

@@ -5,13 +5,18 @@ import type { Milestones } from './record.ts';
 
 /**
  * Waits that a run counts anew after it was held by these guards and somebody has put right what they name.
- * 1. A key that was away from the JWKS is missing in the caches of whoever has read it meanwhile.
+ * 1. A key that was away from the JWKS is missing in the caches of whoever has read it meanwhile. Where the API servers serve the JWKS, that is
+ *    so for each key that one of them does not trust, and for the new one where one joined.
  * 2. An API server that went on to sign with the former key has made tokens of it, to be waited for like those of before. So, perhaps, has one
  *    that joined: nobody knows which key it signed with until it was named or taken out.
  * 3. On the way back the same with the new key.
  */
-export function waitsToBeginAnew(failed: readonly string[], way: 'forward' | 'back'): readonly WaitType[] {
-  const waits: WaitType[] = isKeyMissing(failed) ? ['relyingParties'] : [];
+export function waitsToBeginAnew(
+  failed: readonly string[],
+  way: 'forward' | 'back',
+  publishing?: Plan['publishing'],
+): readonly WaitType[] {
+  const waits: WaitType[] = isKeyMissing(failed, publishing) ? ['relyingParties'] : [];
   if (way === 'forward' && hasOtherSigner(failed)) waits.push('drain');
   if (way === 'back' && hasSignerOfNext(failed)) waits.push('drainNext');
   return waits;
@@ -39,10 +44,15 @@ export function stepsBeforeRetry(
 }
 
 /** What the cluster's record keeps of it, so that a run which takes the rotation up counts anew, too. Nothing where there was no proof yet. */
-export function lostMilestones(failed: readonly string[], milestones: Milestones, at: string): Partial<Milestones> {
+export function lostMilestones(
+  failed: readonly string[],
+  milestones: Milestones,
+  at: string,
+  publishing?: Plan['publishing'],
+): Partial<Milestones> {
   const isLost = (milestone: keyof Milestones, seen: boolean) => seen && milestones[milestone] !== undefined;
   return {
-    ...(isLost('publishedAt', isKeyMissing(failed)) ? { keyMissingAt: at } : {}),
+    ...(isLost('publishedAt', isKeyMissing(failed, publishing)) ? { keyMissingAt: at } : {}),
     ...(isLost('verifiedAt', hasOtherSigner(failed)) ? { otherSignerAt: at } : {}),
   };
 }
@@ -66,6 +76,10 @@ function hasSignerOfNext(failed: readonly string[]): boolean {
   return failed.includes('nobodySignsWithNext') || failed.includes('noUnknownApiServer');
 }
 
-function isKeyMissing(failed: readonly string[]): boolean {
-  return failed.includes('nextIsPublic') || failed.includes('formerIsPublic');
+const NOT_PUBLIC = ['nextIsPublic', 'formerIsPublic'];
+const NOT_SERVED = [...NOT_PUBLIC, 'everyoneTrustsNext', 'everyoneTrustsFormer', 'noUnknownApiServer'];
+
+function isKeyMissing(failed: readonly string[], publishing: Plan['publishing']): boolean {
+  const guards = publishing === 'by-trusting' ? NOT_SERVED : NOT_PUBLIC;
+  return guards.some((guard) => failed.includes(guard));
 }

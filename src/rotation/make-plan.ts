@@ -10,7 +10,8 @@ import { stagedPlan } from './staged-plan.ts';
 /** The plan that a rotation started now would follow. */
 export function makePlan(input: PlanInput): Plan {
   const { capabilities } = input;
-  const limits = [...limitsOf(capabilities), ...(isServed(input) ? [PUBLISHED_BY_TRUSTING] : [])];
+  const served = isServed(input);
+  const limits = [...limitsOf(capabilities), ...(served ? [PUBLISHED_BY_TRUSTING] : [])];
   return {
     version: 1,
     nodes: input.nodes,
@@ -24,6 +25,7 @@ export function makePlan(input: PlanInput): Plan {
       ...probePodSteps(input.probePod).waits,
     },
     ...(capabilities.ordering === 'staged' ? stagedPlan(input) : managedPlan(input, capabilities)),
+    ...(served ? { publishing: 'by-trusting' } : {}),
     ...(limits.length === 0 ? {} : { limits }),
     ...(input.legacyTokens === undefined ? {} : { legacyTokens: input.legacyTokens }),
     ...(input.keyLayout === undefined ? {} : { keyLayout: input.keyLayout }),

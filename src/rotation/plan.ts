@@ -98,6 +98,8 @@ export interface Plan {
   readonly probed: readonly (readonly [Phase, Phase])[];
   /** Phases that cannot be paused, since the platform goes on by itself. Default: none. */
   readonly unpausable?: readonly Phase[];
+  /** As in `PlanInput`. */
+  readonly publishing?: 'by-trusting';
   /** What the platform makes impossible, in sentences. Default: nothing. */
   readonly limits?: readonly string[];
   /** From this phase on there is no way back. */

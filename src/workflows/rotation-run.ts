@@ -140,7 +140,8 @@ export class RotationRun {
   /** Where a guard has seen a proof undone, what was waited for since then is waited for again. */
   private async waitAnew(step: Step | UndoStep, { details }: Failure): Promise<void> {
     const way = 'undoes' in step ? 'back' : 'forward';
-    const begun = waitsToBeginAnew(failedGuards(details), way).filter((wait) => this.clock.end(wait) !== null);
+    const waits = waitsToBeginAnew(failedGuards(details), way, this.standing.plan.publishing);
+    const begun = waits.filter((wait) => this.clock.end(wait) !== null);
     // Since 0.1.0: rotations that began earlier go on without it.
     if (begun.length === 0 || !patched('wait-anew-after-a-lost-proof')) return;
     for (const wait of begun) this.clock.begin(wait, now());

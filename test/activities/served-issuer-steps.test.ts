@@ -4,7 +4,13 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import type { ClusterAdapters } from '../../src/activities/cluster-adapters.ts';
-import { confirmServed, giveUpServed, keepServed, proveUnused } from '../../src/activities/served-issuer-steps.ts';
+import {
+  confirmServed,
+  giveUpServed,
+  keepServed,
+  noteWhereNotServed,
+  proveUnused,
+} from '../../src/activities/served-issuer-steps.ts';
 import type { StepContext } from '../../src/activities/step-frame.ts';
 import { createTrustingFetch } from '../../src/publishers/trusting-fetch.ts';
 import type { Milestones } from '../../src/rotation/record.ts';
@@ -106,6 +112,52 @@ describe('that every API server serves the new key', () => {
     web.isPublic = false;
     const { context, saved } = contextOf({});
     await expect(confirmServed(context)).rejects.toMatchObject({ code: 'JWKS_NOT_PUBLIC', retryable: false });
+    expect(saved).toEqual([]);
+  });
+});
+
+describe('before an API server is taught the new key', () => {
+  const trusting = (...kids: readonly string[]) => ({
+    apiServers: [{ node: 'node-1', publishedKeys: async () => kids.map((kid) => ({ kid, alg: 'RS256' })) }],
+  });
+  const teach = (milestones: Milestones, adapters: object) => {
+    const { context, saved } = contextOf(milestones);
+    const input = { node: 'node-1' } as StepContext['input'];
+    return { saved, note: noteWhereNotServed({ ...context, input, adapters: adapters as ClusterAdapters }) };
+  };
+
+  test.each<{ when: string; milestones: Milestones; kids: string[]; expected: Milestones[] }>([
+    { when: 'nothing is noted the first time', milestones: {}, kids: ['former-kid'], expected: [] },
+    {
+      when: 'it is noted that one answered relying parties without it after it counted as public',
+      milestones: { publishedAt: BEFORE },
+      kids: ['former-kid'],
+      expected: [{ publishedAt: BEFORE, keyMissingAt: NOW }],
+    },
+    {
+      when: 'nothing is noted of one that has it',
+      milestones: { publishedAt: BEFORE },
+      kids: ['next-kid'],
+      expected: [],
+    },
+    {
+      when: 'what is noted stays',
+      milestones: { publishedAt: BEFORE, keyMissingAt: BEFORE },
+      kids: ['former-kid'],
+      expected: [],
+    },
+  ])('$when', async ({ milestones, kids, expected }) => {
+    const { saved, note } = teach(milestones, trusting(...kids));
+    await note;
+    expect(saved).toEqual(expected);
+  });
+
+  test('one that does not answer is asked again', async () => {
+    const away = {
+      apiServers: [{ node: 'node-1', publishedKeys: () => Promise.reject(new Error('ECONNREFUSED')) }],
+    };
+    const { saved, note } = teach({ publishedAt: BEFORE }, away);
+    await expect(note).rejects.toThrow('ECONNREFUSED');
     expect(saved).toEqual([]);
   });
 });

@@ -18,6 +18,19 @@ describe('waits that begin anew', () => {
     expect(waitsToBeginAnew([failed], 'back')).toEqual(back);
   });
 
+  it.each([
+    { failed: 'nextIsPublic', forward: ['relyingParties'], back: ['relyingParties'] },
+    // Whoever asked such an API server for the JWKS has it without that key.
+    { failed: 'everyoneTrustsNext', forward: ['relyingParties'], back: ['relyingParties'] },
+    { failed: 'everyoneTrustsFormer', forward: ['relyingParties'], back: ['relyingParties'] },
+    { failed: 'noUnknownApiServer', forward: ['relyingParties', 'drain'], back: ['relyingParties', 'drainNext'] },
+    { failed: 'everyoneSignsWithNext', forward: ['drain'], back: [] },
+    { failed: 'othersReady', forward: [], back: [] },
+  ])('where the API servers serve the JWKS, after $failed', ({ failed, forward, back }) => {
+    expect(waitsToBeginAnew([failed], 'forward', 'by-trusting')).toEqual(forward);
+    expect(waitsToBeginAnew([failed], 'back', 'by-trusting')).toEqual(back);
+  });
+
   it('are each named once, whatever has failed at the same time', () => {
     const failed = ['nextIsPublic', 'formerIsPublic', 'everyoneSignsWithNext', 'noUnknownApiServer'];
     expect(waitsToBeginAnew(failed, 'forward')).toEqual(['relyingParties', 'drain']);
@@ -35,6 +48,15 @@ describe('the record', () => {
   ])('keeps what is lost by $failed', ({ failed, lost }) => {
     expect(lostMilestones(failed, proven, NOW)).toEqual(lost);
     expect(lostMilestones(failed, {}, NOW)).toEqual({});
+  });
+
+  it('knows, where the API servers serve the JWKS, that one which does not trust a key does not show it', () => {
+    expect(lostMilestones(['everyoneTrustsNext'], proven, NOW)).toEqual({});
+    expect(lostMilestones(['everyoneTrustsNext'], proven, NOW, 'by-trusting')).toEqual({ keyMissingAt: NOW });
+    expect(lostMilestones(['noUnknownApiServer'], proven, NOW, 'by-trusting')).toEqual({
+      keyMissingAt: NOW,
+      otherSignerAt: NOW,
+    });
   });
 
   it('has the next run count from its own start', () => {

@@ -50,6 +50,18 @@ function* editJwks(world: World, edit: (keys: Keys) => Keys): Generator<void, bo
   }
 }
 
+/** Trusting has published it. */
+function* confirmServed(world: World): Doing {
+  if ((world.jwksAsSeen & nextOf(world)) === 0) {
+    throw new StepFailed('EFFECT_MISSING', 'the public URL does not show what every API server trusts', true);
+  }
+  yield;
+  const { publishedAt: before, keyMissingAt } = world.record?.milestones ?? {};
+  const publishedAt = (keyMissingAt === undefined ? before : undefined) ?? world.workerTime();
+  world.saveMilestones({ publishedAt, keyMissingAt: undefined });
+  return { at: publishedAt };
+}
+
 /** The leading controller manager fills a Secret. */
 function proveManager(world: World, expected: Keys): void {
   if (world.leader.managerSigner === expected) return;
@@ -75,6 +87,7 @@ const CLUSTER_ACTIONS: Readonly<Record<ClusterActionType, ClusterAction>> = {
       world.staged = 0;
     }),
   *publishKey(world) {
+    if (world.options.served) return yield* confirmServed(world);
     if (world.staged !== nextOf(world))
       throw new StepFailed('KEY_NOT_FOUND', 'the key store does not have the new key');
     const both = FORMER | nextOf(world);
@@ -180,16 +193,18 @@ const CLUSTER_ACTIONS: Readonly<Record<ClusterActionType, ClusterAction>> = {
   },
   *pruneKey(world) {
     proveManager(world, nextOf(world));
-    yield* editJwks(world, (keys) => keys & ~FORMER);
+    if (!world.options.served) yield* editJwks(world, (keys) => keys & ~FORMER);
     yield;
     const prunedAt = world.record?.milestones.prunedAt ?? world.workerTime();
     world.saveMilestones({ prunedAt, keyMissingAt: undefined, otherSignerAt: undefined });
   },
   *republishFormer(world) {
-    yield* editJwks(world, (keys) => keys | FORMER);
+    const { served } = world.options;
+    if (!served) yield* editJwks(world, (keys) => keys | FORMER);
     yield;
     world.saveMilestones({ prunedAt: undefined });
-    return { at: world.workerTime() };
+    const at = served ? world.record?.milestones.publishedAt : world.workerTime();
+    return at === undefined ? undefined : { at };
   },
   restartWorkload: (world) =>
     atOnce(() => {

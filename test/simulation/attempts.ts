@@ -80,7 +80,9 @@ export class Attempts {
         const message = found.map(({ reason }) => reason).join('; ');
         const failed = found.map(({ guard }) => guard);
         const { world } = this;
-        world.saveMilestones(lostMilestones(failed, world.record?.milestones ?? {}, world.workerTime()));
+        const publishing = world.options.served ? 'by-trusting' : undefined;
+        const milestones = world.record?.milestones ?? {};
+        world.saveMilestones(lostMilestones(failed, milestones, world.workerTime(), publishing));
         return { code: 'GUARD_FAILED', message, guards: failed };
       }
       pauseMs = this.pause(pauseMs);

@@ -45,7 +45,7 @@ export function violated(
 
 /** Only what is needed: this is most of the work of a simulated rotation. */
 function gather(world: World, node: string | null, { sources: needed, ends }: Needs, endOf: EndOf): GuardFacts {
-  const { nowMs, workerSkewMs, record, nodes, everyNode, staged, jwks, secrets, options } = world;
+  const { nowMs, workerSkewMs, record, nodes, everyNode, staged, jwksAsSeen, secrets, options } = world;
   const at = (time: string | null | undefined) => (time === null || time === undefined ? null : Date.parse(time));
   return {
     nowMs: nowMs + workerSkewMs,
@@ -56,7 +56,7 @@ function gather(world: World, node: string | null, { sources: needed, ends }: Ne
     endpointAddresses: needed.has('endpoints') ? namesOf(everyNode.filter(({ up }) => up)) : [],
     plannedAddresses: needed.has('endpoints') ? namesOf(nodes) : [],
     keyLayout: 'in-place',
-    publicKids: needed.has('publicJwks') ? kidsOf(jwks) : [],
+    publicKids: needed.has('publicJwks') ? kidsOf(jwksAsSeen) : [],
     stagedKid: staged === 0 ? null : kidOf(staged),
     legacyTokens: needed.has('legacyTokens') ? secrets.observe(world.workerTime().slice(0, 10)) : [],
     legacyTokensTrackedSince: '2020-01-01',

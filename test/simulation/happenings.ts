@@ -93,8 +93,7 @@ function apply(world: World, meddling: Meddling, node: SimulatedNode): boolean {
     case 'the former key is put back into the JWKS':
       return writeJwks(world, world.jwks | FORMER);
     case 'a foreign key is added to the JWKS':
-      world.publish(world.jwks | LATE_FOREIGN);
-      return true;
+      return writeJwks(world, world.jwks | LATE_FOREIGN);
     case 'the manifests are written anew by kubeadm upgrade':
       return writeDisk(world, node, { trustsNamed: false, signsNamed: false, managerNamed: false });
     case 'the signing key flag is set back by hand':
@@ -125,7 +124,7 @@ function apply(world: World, meddling: Meddling, node: SimulatedNode): boolean {
 }
 
 function writeJwks(world: World, keys: Keys): boolean {
-  if (keys === world.jwks) return false;
+  if (keys === world.jwks || world.options.served) return false;
   world.publish(keys);
   return true;
 }

@@ -31,7 +31,7 @@ function mendGuard(world: World, guard: GuardName): void {
   const next = world.record?.next ?? NEXT;
   switch (guard) {
     case 'nextIsPublic':
-      return world.publish(world.jwks | next);
+      return world.options.served ? changeAll(world, { trustsNamed: true }) : world.publish(world.jwks | next);
     case 'formerIsPublic':
       return world.publish(world.jwks | FORMER);
     case 'formerIsNotPublic':

@@ -74,12 +74,23 @@ export const NODE_ACTIONS: Readonly<Record<NodeActionType, (world: World, node: 
     }),
   *trust(world, node) {
     const next = loadKey(world);
+    const { publishedAt, keyMissingAt } = world.record?.milestones ?? {};
+    if (
+      world.options.served &&
+      publishedAt !== undefined &&
+      keyMissingAt === undefined &&
+      (node.trusted & next) === 0
+    ) {
+      world.saveMilestones({ keyMissingAt: world.workerTime() });
+      yield;
+    }
     if (node.disk.namedPub !== next) world.write(node, { namedPub: next });
     yield;
     yield* changeApiServer(world, node, { trustsNamed: true }, () => (node.trusted & next) !== 0);
   },
   *distrust(world, node) {
     if (node.disk.signsNamed) throw new StepFailed('GUARD_FAILED', `${node.name} still signs with the key`);
+    if (world.options.served) world.saveMilestones({ publishedAt: undefined, keyMissingAt: undefined });
     yield* changeApiServer(world, node, { trustsNamed: false }, () => true);
     yield;
     if (node.disk.managerNamed) world.write(node, { namedPub: 0 });

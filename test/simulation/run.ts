@@ -137,7 +137,8 @@ export class Run {
 
   private waitAnew(step: Step | UndoStep, { guards }: Failure): void {
     const way = 'undoes' in step ? 'back' : 'forward';
-    const begun = waitsToBeginAnew(guards, way).filter((wait) => this.clock.end(wait) !== null);
+    const waits = waitsToBeginAnew(guards, way, this.plan.publishing);
+    const begun = waits.filter((wait) => this.clock.end(wait) !== null);
     if (begun.length === 0) return;
     for (const wait of begun) this.clock.begin(wait, new Date(this.world.nowMs).toISOString());
     for (const each of stepsBeforeRetry(this.plan, step, begun)) this.perform(each);

@@ -8,8 +8,8 @@ import type { SecretPlan } from './legacy-secrets.ts';
 
 export interface Scenario {
   readonly nodes: number;
-  /** `handed-over`: the platform orders trust and signing, once it has the key. */
-  readonly platform: 'static-pod' | 'handed-over';
+  /** `served`: static pods that serve their issuer themselves. `handed-over`: the platform orders trust and signing, once it has the key. */
+  readonly platform: 'static-pod' | 'served' | 'handed-over';
   /** Of `policies.relyingPartyCache`, ms. */
   readonly cacheMs: number;
   readonly drain: DrainPolicy;
@@ -115,7 +115,7 @@ const secret: fc.Arbitrary<SecretPlan> = fc.record({
 export const anyScenario: fc.Arbitrary<Scenario> = fc
   .record({
     nodes: fc.integer({ min: 1, max: 7 }),
-    platform: fc.constantFrom('static-pod', 'static-pod', 'static-pod', 'handed-over'),
+    platform: fc.constantFrom('static-pod', 'static-pod', 'served', 'handed-over'),
     cacheMs: fc.constantFrom(HOUR_MS, 10 * 60_000, 24 * HOUR_MS),
     drain: fc.constantFrom<DrainPolicy>(
       { policy: 'refreshing' },

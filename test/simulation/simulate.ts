@@ -57,6 +57,7 @@ export function planFor(scenario: Scenario, joined: readonly string[] = []): Pla
         ? HANDED_OVER
         : { ordering: 'staged', rollBack: true, nodeAgents: scenario.nodeAgents },
     nodes: [...Array.from({ length: scenario.nodes }, (_, index) => `node-${index + 1}`), ...joined],
+    ...(scenario.platform === 'served' ? { publishing: 'by-trusting' as const } : {}),
     relyingPartyCacheMs: scenario.cacheMs,
     drain,
     probePod: scenario.probePod ? PROBE_POD : null,
@@ -99,7 +100,8 @@ class Simulation {
       probePod: scenario.probePod ? PROBE_POD : null,
       restartMs: scenario.restartMs,
       // Where a platform orders everything, it brings its nodes their keys, too.
-      nodesJoin: scenario.platform === 'static-pod',
+      nodesJoin: scenario.platform !== 'handed-over',
+      served: scenario.platform === 'served',
       story,
     });
     this.world.workerSkewMs = scenario.workerSkewMs;

@@ -56,76 +56,86 @@ interface Way {
 
 const secret = { policy: 'refresh', used: true, moves: true } as const;
 
+/** Of one kind of plan. */
+export class Trials {
+  private readonly ways: readonly Way[];
+  private readonly atRandom: readonly Scenario[];
+
+  constructor(full: Scenario) {
+    this.ways = makeWays(full);
+    this.atRandom = fc.sample(
+      anyScenario.map(({ happenings, secrets }): Scenario => ({ ...full, happenings, secrets })),
+      { numRuns: 20_000, seed: 1 },
+    );
+  }
+
+  /**
+   * The harm that a changed plan does; null where it was not found.
+   * @param random how many rotations besides, in which anything happens anywhere
+   */
+  findHarm(mutation: Mutation, random: number): { readonly harm: string | null; readonly runs: number } {
+    let runs = 0;
+    for (const scenario of this.trialsOf(mutation, random)) {
+      runs += 1;
+      const { harm } = simulate(scenario, mutation.variation);
+      if (harm !== null) return { harm, runs };
+    }
+    return { harm: null, runs };
+  }
+
+  private *trialsOf({ at }: Mutation, random: number): Generator<Scenario, void, void> {
+    for (const { scenario } of this.ways) yield scenario;
+    for (const { scenario, turns } of this.ways) {
+      for (const id of at) {
+        const turn = turns.get(id);
+        if (turn === undefined) continue;
+        for (const what of TOGETHER) {
+          for (const near of NEAR) {
+            const happenings = what.map((each) => ({ turn: turn + near, what: each }));
+            yield { ...scenario, happenings: [...scenario.happenings, ...happenings] };
+          }
+        }
+      }
+    }
+    yield* this.atRandom.slice(0, random);
+  }
+}
+
 /** Forward; and back from where everything was done that can be taken back, from the middle, and from before anyone signed. */
-function makeWays(): readonly Way[] {
+function makeWays(full: Scenario): readonly Way[] {
   const way = (scenario: Scenario): Way => ({ scenario, turns: simulate(scenario).turns });
-  const forward = way(FULL);
+  const forward = way(full);
   const backFrom = (id: string, also: Partial<Scenario> = {}, before?: What): Way => {
     const turn = forward.turns.get(id) ?? 0;
     const rollBack: What = { kind: 'decision', decision: 'rollBack' };
     const first = before === undefined ? [] : [{ turn, what: before }];
-    return way({ ...FULL, ...also, happenings: [...first, { turn, what: rollBack }] });
+    return way({ ...full, ...also, happenings: [...first, { turn, what: rollBack }] });
   };
   return [
     forward,
-    way({ ...FULL, secrets: [secret] }),
-    way({ ...FULL, secrets: [{ policy: 'refresh', used: false, moves: false }] }),
-    way({ ...FULL, slowClient: true }),
+    way({ ...full, secrets: [secret] }),
+    way({ ...full, secrets: [{ policy: 'refresh', used: false, moves: false }] }),
+    way({ ...full, slowClient: true }),
     backFrom('untrust/node-1'),
     backFrom('drain', { secrets: [{ policy: 'refresh', used: true, moves: false }] }),
     backFrom('sign/node-2'),
     backFrom('sign/node-1'),
     backFrom('publish-key'),
-    { scenario: takenUpAndBack(forward), turns: new Map() },
+    { scenario: takenUpAndBack(full, forward), turns: new Map() },
     // Somebody has taken a token in a Secret into use that the new key has signed.
     backFrom('drain', {}, { kind: 'meddling', meddling: 'somebody makes a token Secret and uses it', node: 0 }),
   ];
 }
 
 /** A run is killed in its first wait; the next one has reached the nodes again when it is rolled back. */
-function takenUpAndBack({ turns }: Way): Scenario {
+function takenUpAndBack(full: Scenario, { turns }: Way): Scenario {
   const turn = turns.get('wait-for-relying-parties') ?? 0;
   const rollBack: What = { kind: 'decision', decision: 'rollBack' };
   return {
-    ...FULL,
+    ...full,
     happenings: [
       { turn, what: { kind: 'killed' } },
       { turn: turn + 4, what: rollBack },
     ],
   };
-}
-
-const WAYS = makeWays();
-const AT_RANDOM = fc.sample(
-  anyScenario.map((scenario): Scenario => ({ ...FULL, happenings: scenario.happenings, secrets: scenario.secrets })),
-  { numRuns: 20_000, seed: 1 },
-);
-
-/** @param random how many rotations besides, in which anything happens anywhere */
-function* trialsOf({ at }: Mutation, random: number): Generator<Scenario, void, void> {
-  for (const { scenario } of WAYS) yield scenario;
-  for (const { scenario, turns } of WAYS) {
-    for (const id of at) {
-      const turn = turns.get(id);
-      if (turn === undefined) continue;
-      for (const what of TOGETHER) {
-        for (const near of NEAR) {
-          const happenings = what.map((each) => ({ turn: turn + near, what: each }));
-          yield { ...scenario, happenings: [...scenario.happenings, ...happenings] };
-        }
-      }
-    }
-  }
-  yield* AT_RANDOM.slice(0, random);
-}
-
-/** The harm that a changed plan does; null where it was not found. */
-export function findHarm(mutation: Mutation, random: number): { readonly harm: string | null; readonly runs: number } {
-  let runs = 0;
-  for (const scenario of trialsOf(mutation, random)) {
-    runs += 1;
-    const { harm } = simulate(scenario, mutation.variation);
-    if (harm !== null) return { harm, runs };
-  }
-  return { harm: null, runs };
 }

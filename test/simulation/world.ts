@@ -22,6 +22,7 @@ const HOUR_MS = 60 * MINUTE_MS;
 /** Kubernetes' own figures, not the product's: 24 h and 10 s jitter, a sync, a client that reads again after a minute. */
 const RELOADED_MS = 24 * HOUR_MS + 10 * SECOND_MS + 2 * MINUTE_MS;
 const YEAR_MS = 365 * 24 * HOUR_MS;
+const ALL_KEYS: Keys = ~0;
 const START_MS = Date.UTC(2026, 0, 1);
 /** API servers' clocks differ by so much: a token lives longer where the clock is late. */
 const SERVER_SKEW_MS = MINUTE_MS;
@@ -37,6 +38,8 @@ export interface WorldOptions {
   readonly probePod: ProbePodPlan | null;
   /** How long an API server takes to come back, ms. */
   readonly restartMs: number;
+  /** The API servers serve the JWKS themselves: what they trust is public. */
+  readonly served: boolean;
   /** Whether nodes can join by themselves. */
   readonly nodesJoin: boolean;
   /** What happens is told here, in sentences. */
@@ -157,6 +160,7 @@ export class World {
   /** At every moment everyone who is up signs something for somebody; and kubelet does its part. */
   private sign(): void {
     for (const { up, signer } of this.everyNode) if (up) this.lastSignedMs[signer] = this.nowMs;
+    if (this.options.served) this.serve();
     const { pod } = this;
     if (pod !== null && this.nowMs >= this.podDueMs(pod)) this.pod = { key: this.anySigner(), mintedMs: this.nowMs };
   }
@@ -220,12 +224,37 @@ export class World {
     node.managerSigner = managerSignerOf(node.disk);
   }
 
+  /** A relying party may have been answered by the API server that trusts the least. Of keys that sign: nobody else's is served. */
+  private serve(): void {
+    let keys = ALL_KEYS;
+    let isServed = false;
+    for (const { up, trusted } of this.everyNode) {
+      if (!up) continue;
+      keys &= trusted;
+      isServed = true;
+    }
+    if (isServed) this.replaceJwks((keys & (FORMER | NEXT | SECOND)) | FOREIGN);
+  }
+
+  /** Whoever looks at the public URL once may be answered by the API server that trusts the most. */
+  get jwksAsSeen(): Keys {
+    if (!this.options.served) return this.jwks;
+    let keys = FOREIGN;
+    for (const { up, trusted } of this.everyNode) if (up) keys |= trusted;
+    return keys;
+  }
+
   publish(keys: Keys): void {
+    if (keys === this.jwks || this.options.served) return;
+    this.replaceJwks(keys);
+    this.jwksVersion += 1;
+  }
+
+  private replaceJwks(keys: Keys): void {
     if (keys === this.jwks) return;
     this.outdated = this.outdated.filter(({ untilMs }) => untilMs + this.options.cacheMs > this.nowMs);
     this.outdated.push({ keys: this.jwks, untilMs: this.nowMs });
     this.jwks = keys;
-    this.jwksVersion += 1;
   }
 
   /** Keys that the slowest relying party has, whenever it has read. */

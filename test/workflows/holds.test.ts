@@ -65,6 +65,22 @@ describe('what was waited for is waited for again', () => {
       expect(await handle.result()).toMatchObject({ outcome: 'completed', holds: [{ step: 'prune-key' }] });
     });
   });
+
+  it('where an API server that serves the JWKS did not show the new key meanwhile', async () => {
+    const cacheMs = 1500;
+    const plan = planOf(NODES, drainOf({ policy: 'refreshing' }), cacheMs, null, 'by-trusting');
+    const world = harness.world({ plan });
+    world.inject('sign/n1', { fault: 'fails', code: 'GUARD_FAILED', guards: ['everyoneTrustsNext'] });
+    await harness.rotate(world, {}, async ({ handle, until }) => {
+      const { held } = await until(({ state }) => state === 'held');
+      expect(held).toMatchObject({ step: 'sign/n1' });
+      await decide(handle, 'retry');
+      const { wait, phase } = await until(({ state }) => state === 'waiting');
+      expect(phase).toBe('Signing');
+      expect(Date.parse(wait?.until ?? '') - Date.parse(held?.since ?? '')).toBeGreaterThan(cacheMs);
+      expect(await handle.result()).toMatchObject({ outcome: 'completed', holds: [{ step: 'sign/n1' }] });
+    });
+  });
 });
 
 describe('a rejected token', () => {

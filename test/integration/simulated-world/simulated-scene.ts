@@ -19,6 +19,7 @@ export function playSimulated({ events }: SimulatedScene): readonly Picture[] {
     slowClient: false,
     probePod: null,
     nodesJoin: true,
+    served: false,
     restartMs: RESTART_MS,
     story: null,
   });
