@@ -8,6 +8,8 @@ const MAX_TOKENS = 20_000;
 const MAX_DEPTH = 64;
 /** Deeper indentation than this is nesting, too. */
 const MAX_INDENTATION = 1000;
+/** Of what is said of it, in characters. */
+const MAX_FAULT = 1000;
 
 /** Indicators of which each opens one more level, or decorates one more node, on the same line. */
 const OPENING: ReadonlySet<string> = new Set(['-', '?', ':', '[', '{']);
@@ -32,6 +34,11 @@ export function findYamlExcess(text: string): string | undefined {
       return `is indented by more than ${MAX_INDENTATION} columns`;
   }
   return undefined;
+}
+
+/** What is wrong with a text, to be told: parsers and schemas repeat what they could not read, however long it is. */
+export function shortFault(fault: string): string {
+  return fault.length > MAX_FAULT ? `${fault.slice(0, MAX_FAULT)} ...` : fault;
 }
 
 /** Within brackets, as in JSON on one line, there are many colons, none of which opens a level. */

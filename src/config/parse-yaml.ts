@@ -2,7 +2,7 @@
 import { parseDocument } from 'yaml';
 import { z } from 'zod';
 import { KeyturnError } from '../errors.ts';
-import { findYamlExcess } from '../yaml-bounds.ts';
+import { findYamlExcess, shortFault } from '../yaml-bounds.ts';
 
 /** @throws CONFIG_INVALID with every problem at once */
 export function parseYaml<T extends z.ZodType>(schema: T, text: string, subject: string): z.output<T> {
@@ -10,7 +10,7 @@ export function parseYaml<T extends z.ZodType>(schema: T, text: string, subject:
   if (excess !== undefined) throw invalidConfig(subject, `it ${excess}`);
   const document = parseDocument(text, { prettyErrors: true, logLevel: 'error' });
   const yamlError = document.errors[0];
-  if (yamlError) throw invalidConfig(subject, yamlError.message.trim());
+  if (yamlError) throw invalidConfig(subject, shortFault(yamlError.message.trim()));
   let value: unknown;
   try {
     // Aliases may not multiply: a small file must not become a huge one.

@@ -10,6 +10,9 @@ export interface FuzzTask {
   readonly seed: number;
 }
 
+/** Of an input that is itself what was found. */
+const LONG_LINE = /^(.{2000}).+/gm;
+
 /** `found`: what broke the parser, in words. */
 export type FuzzAnswer = FuzzOutcome | { readonly found: string };
 
@@ -20,6 +23,6 @@ answerTasks((task): FuzzAnswer => {
   try {
     return runTarget(target, runs, seed);
   } catch (error) {
-    return { found: inspect(error, { depth: 1 }) };
+    return { found: inspect(error, { depth: 1 }).replaceAll(LONG_LINE, '$1 ...') };
   }
 });

@@ -2,10 +2,13 @@
 import { parse } from 'yaml';
 import { z } from 'zod';
 import type { Problem } from '../../rotation/observation.ts';
-import { findYamlExcess } from '../../yaml-bounds.ts';
+import { findYamlExcess, shortFault } from '../../yaml-bounds.ts';
 
 /** From this minor version on a cluster is an advanced one unless its file says otherwise (documentation of Google Distributed Cloud). */
 const ADVANCED_BY_DEFAULT_FROM = 33;
+
+/** Of what is repeated of the file, in characters: it may be any file. */
+const MAX_WORD = 100;
 
 const shape = z.object({
   kind: z.string().optional(),
@@ -22,19 +25,17 @@ export function findConfigProblems(file: string, text: string): readonly Problem
   try {
     content = parse(text, { logLevel: 'error' });
   } catch (error) {
-    return problem(
-      `${file} is no YAML: ${error instanceof Error ? error.message : String(error)}. Give the user cluster's configuration file.`,
-    );
+    const fault = shortFault(error instanceof Error ? error.message : String(error));
+    return problem(`${file} is no YAML: ${fault}. Give the user cluster's configuration file.`);
   }
   const config = shape.safeParse(content);
   if (!config.success) {
-    return problem(
-      `${file} is not the configuration file of a user cluster: ${z.prettifyError(config.error)}. Give that file.`,
-    );
+    const fault = shortFault(z.prettifyError(config.error));
+    return problem(`${file} is not the configuration file of a user cluster: ${fault}. Give that file.`);
   }
   const { kind, gkeOnPremVersion, enableAdvancedCluster } = config.data;
   if (kind !== undefined && kind !== 'UserCluster') {
-    return problem(`${file} describes a ${kind}. Give the configuration file of the user cluster.`);
+    return problem(`${file} describes a ${kind.slice(0, MAX_WORD)}. Give the configuration file of the user cluster.`);
   }
   if (enableAdvancedCluster === false) return [];
   if (enableAdvancedCluster === true) {
@@ -50,6 +51,6 @@ export function findConfigProblems(file: string, text: string): readonly Problem
   }
   if (Number(minor) < ADVANCED_BY_DEFAULT_FROM) return [];
   return problem(
-    `${file} has version ${gkeOnPremVersion} and no enableAdvancedCluster: from 1.${ADVANCED_BY_DEFAULT_FROM} that is an advanced cluster, whose signing key gkectl does not rotate. State enableAdvancedCluster: false where it is none.`,
+    `${file} has version ${gkeOnPremVersion?.slice(0, MAX_WORD)} and no enableAdvancedCluster: from 1.${ADVANCED_BY_DEFAULT_FROM} that is an advanced cluster, whose signing key gkectl does not rotate. State enableAdvancedCluster: false where it is none.`,
   );
 }

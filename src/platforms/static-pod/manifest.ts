@@ -2,7 +2,7 @@
 import { isAlias, isMap, isScalar, isSeq, parseAllDocuments } from 'yaml';
 import type { Document, Scalar, YAMLMap, YAMLSeq } from 'yaml';
 import { KeyturnError } from '../../errors.ts';
-import { findYamlExcess } from '../../yaml-bounds.ts';
+import { findYamlExcess, shortFault } from '../../yaml-bounds.ts';
 
 export type Component = 'kube-apiserver' | 'kube-controller-manager';
 
@@ -75,7 +75,7 @@ export function parseOneDocument(manifest: Manifest): Document.Parsed {
   if (document === undefined) throw unreadable(manifest, 'is empty');
   const [error] = document.errors;
   if (error !== undefined) {
-    throw unreadable(manifest, `is not valid YAML (${error.message.split('\n')[0] ?? error.code})`);
+    throw unreadable(manifest, `is not valid YAML (${shortFault(error.message.split('\n')[0] ?? error.code)})`);
   }
   if (second !== undefined) {
     throw unsupported(manifest, 'holds several YAML documents', 'Keep one Pod in one file');

@@ -65,7 +65,7 @@ export const gkectlConfig: FuzzTarget = {
     'apiVersion: v1\nkind: UserCluster\nname: prod\ngkeOnPremVersion: 1.32.100-gke.1\nenableAdvancedCluster: false\n',
     '{"kind":"UserCluster","gkeOnPremVersion":"1.32.100-gke.1"}',
   ],
-  extremes: bombs,
+  extremes: [...bombs, `kind: ${'x'.repeat(30_000)}\n`, `gkeOnPremVersion: 1.99.${'9'.repeat(30_000)}\n`],
   tokens: ['enableAdvancedCluster: true', 'kind: AdminCluster', 'gkeOnPremVersion: 1.33.0', 'gkeOnPremVersion: '],
   accepts(input) {
     const problems = findConfigProblems('user.yaml', input);

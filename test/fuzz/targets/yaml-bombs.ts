@@ -20,6 +20,8 @@ export const bombs: readonly string[] = [
   ).join('\n'),
   '&a [*a, *a]',
   'kind: Pod\nspec: &a\n  containers: *a\n',
+  // One word, which a parser repeats.
+  `| ${'x'.repeat(30_000)}\n`,
   '['.repeat(20_000),
   '{a: '.repeat(20_000),
   '- '.repeat(20_000),

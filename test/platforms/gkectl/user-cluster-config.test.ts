@@ -27,6 +27,8 @@ describe('a user cluster', () => {
     ['of 1.36', `${HEAD}gkeOnPremVersion: 1.36.100-gke.144\n`, /from 1\.33 that is an advanced cluster/],
     ['of an unknown version', HEAD, /does not tell whether this is an advanced cluster/],
     ['that is an admin cluster', 'kind: AdminCluster\ngkeOnPremVersion: 1.32.100-gke.1\n', /describes a AdminCluster/],
+    ['of a kind without end', `kind: ${'x'.repeat(30_000)}\n`, /describes a x{100}\. Give/],
+    ['that is one long word of no YAML', `| ${'x'.repeat(30_000)}\n`, /^.{10,200}: \w+.{900,1200}x \.\.\.\. Give/s],
     ['that is no YAML', 'a: [', /is no YAML/],
     ['that is a list', '- a\n', /is not the configuration file of a user cluster/],
     ['whose flag is a text', `${HEAD}enableAdvancedCluster: "no"\n`, /is not the configuration file/],
