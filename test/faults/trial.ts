@@ -6,8 +6,8 @@ import type { RotationHandle } from '../../src/cli/temporal.ts';
 import type { AuditRecord } from '../../src/rotation/audit.ts';
 import type { ProbeCounts } from '../../src/rotation/probe-counts.ts';
 import type { RotationStatus } from '../../src/rotation/status.ts';
-import { retryUpdate, rollBackUpdate, statusQuery } from '../../src/workflows/messages.ts';
-import { readPublicJwks, rotate, snapshotNodes, type FileState, type Scene } from '../integration/rotation-scene.ts';
+import { retryUpdate, rollBackUpdate } from '../../src/workflows/messages.ts';
+import { readPublicJwks, rotate, snapshotNodes, type FileState } from '../integration/rotation-scene.ts';
 import { DrivenRotation, POLL_MS } from './driven-rotation.ts';
 import type { FaultScene } from './fault-scene.ts';
 import { hasBegun, isDone, type Moment, type MomentName } from './moments.ts';
@@ -77,7 +77,6 @@ export interface Before {
 export type OnProgress = (result: InjectionResult) => void;
 
 const TRIAL_MINUTES = 15;
-const PREFLIGHTS = 5;
 const COUNTED = ['checks', 'rejected', 'unreachable'] as const;
 
 export class Trial {
@@ -107,7 +106,7 @@ export class Trial {
       workersStarted: world.workersStarted,
     };
     const probes = await startOutsideProbes(scene);
-    return new Trial(world, plan, before, probes, await startAccepted(scene), onProgress);
+    return new Trial(world, plan, before, probes, await rotate(scene), onProgress);
   }
 
   private constructor(
@@ -240,17 +239,6 @@ export class Trial {
     const held = code === 'TOKEN_REJECTED' ? (this.#heldByBlindness ?? this.#heldHere) : this.#heldHere;
     held.push(code);
     this.notes.push(`held at ${step}, ${code}: ${message.replaceAll(`${this.world.scene.directory}/`, '')}`);
-  }
-}
-
-/** A busy machine may break a connection in Preflight, which changes nothing: then it is started again, as a person would. */
-async function startAccepted(scene: Scene): Promise<RotationHandle> {
-  for (let attempt = 1; ; attempt += 1) {
-    const handle = await rotate(scene);
-    const isAccepted = () => handle.query(statusQuery).then(({ phase }) => phase !== 'Preflight');
-    const isRunning = async () => (await handle.describe()).status.name === 'RUNNING';
-    while ((await isRunning()) && !(await isAccepted().catch(() => false))) await sleep(POLL_MS);
-    if ((await isRunning()) || attempt === PREFLIGHTS) return handle;
   }
 }
 
