@@ -75,7 +75,7 @@ export class RotationHarness {
         args: input === undefined ? [] : [input],
       });
       const status = () => handle.query(statusQuery);
-      return test({
+      const running: RunningRotation = {
         handle,
         world,
         status,
@@ -87,7 +87,14 @@ export class RotationHarness {
             await new Promise((resolve) => setTimeout(resolve, 20));
           }
         },
-      });
+      };
+      try {
+        return await test(running);
+      } catch (error) {
+        // What hangs on purpose would keep time from being skipped in the tests that follow.
+        await handle.terminate('the test failed').catch(() => undefined);
+        throw error;
+      }
     });
   }
 
