@@ -192,6 +192,8 @@ export class Trial {
     if (await this.world.reviveWorker()) this.notes.push(`${injection.moment}: the worker ended and was started again`);
     const isLast = this.plan.injections.at(-1) === injection;
     if (isLast && this.plan.ending === 'back') await this.#rollBack();
+    // Also where the step is done: it was met by the one that follows, and is none of the next fault's.
+    else await this.#answerHold();
     await this.#until(`the end of ${moment.step}`, async () => {
       const status = await this.rotation.status();
       if (status === undefined) return this.rotation.hasEnded();
