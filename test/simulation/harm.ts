@@ -93,7 +93,8 @@ export class Blame {
     const wrong = whatIsWrong(world);
     if (wrong.length === 0 && this.theirs.length === 0) return;
     if (cause === 'ours') {
-      const ours = wrong.find((each) => !this.theirs.some((known) => comesOf(each, known)));
+      const { served } = world.options;
+      const ours = wrong.find((each) => !this.theirs.some((known) => comesOf(each, known, served)));
       if (ours !== undefined) throw new Harm(ours.sentence);
     }
     // A key that others take out of the JWKS while somebody signs with it, or is on the way to it, is missing until everyone can have it again.
@@ -105,7 +106,9 @@ export class Blame {
 }
 
 /** It is what was wrong already; or tokens of a key are rejected where that key is missing since somebody signs with it. */
-function comesOf(one: Wrong, known: Wrong): boolean {
+function comesOf(one: Wrong, known: Wrong, served: boolean): boolean {
   if (one.sentence === known.sentence) return true;
+  // What one API server lacks is not public where they serve it, from when it answers again.
+  if (served && known.isSigned && one.place === PUBLIC && one.missing === known.missing) return true;
   return known.isSigned && !one.isSigned && one.place === known.place && one.missing === known.missing;
 }
