@@ -15,6 +15,7 @@ const IN_THIS_ORDER = [
   'integration/nodes/ssh.test.ts',
   'integration/key-stores/two-workers.test.ts',
   'integration/bad-input.test.ts',
+  'integration/platforms/issuer-migration.test.ts',
   'integration/platforms/managed-rotation.test.ts',
   'integration/static-pod.test.ts',
   'integration/rotation.test.ts',
