@@ -98,7 +98,7 @@ function rewrapped(block: string, label: string): string {
 }
 
 function openSslReads(block: string): KeyObject {
-  return block.includes('CERTIFICATE')
+  return block.startsWith('-----BEGIN CERTIFICATE')
     ? new X509Certificate(rewrapped(block, 'CERTIFICATE')).publicKey
     : createPublicKey(rewrapped(block, 'PUBLIC KEY'));
 }
