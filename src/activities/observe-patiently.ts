@@ -3,23 +3,22 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { StepControl } from '../platforms/port.ts';
 import { findBlockers, type PreflightFacts } from '../rotation/preflight.ts';
 
-const LOOKS = 3;
-const PAUSE_MS = 5000;
+/** ms. A look that took so long by itself has been patient already. */
+export interface Patience {
+  readonly totalMs: number;
+  readonly pauseMs: number;
+}
 
-/**
- * The facts as soon as everything was reached, else those of the third look.
- * @param pauseMs between looks. Default 5000
- */
+/** The facts as soon as everything was reached, else those of the last look. @param patience default 10 s, with a look every 5 s */
 export async function observePatiently(
   observe: () => Promise<PreflightFacts>,
   { signal, report }: Pick<StepControl, 'signal' | 'report'>,
-  pauseMs: number = PAUSE_MS,
+  { totalMs, pauseMs }: Patience = { totalMs: 10_000, pauseMs: 5000 },
 ): Promise<PreflightFacts> {
-  for (let looks = 1; ; looks += 1) {
+  for (const giveUpAt = Date.now() + totalMs; ; await sleep(pauseMs, undefined, { signal })) {
     const facts = await observe();
     const unreached = findBlockers(facts).find(({ code }) => code.endsWith('_UNREACHABLE'));
-    if (unreached === undefined || looks === LOOKS) return facts;
+    if (unreached === undefined || Date.now() >= giveUpAt) return facts;
     report(`looking again: ${unreached.message}`);
-    await sleep(pauseMs, undefined, { signal });
   }
 }

@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, test } from 'vitest';
 import { observePatiently } from '../../src/activities/observe-patiently.ts';
 import type { PreflightFacts } from '../../src/rotation/preflight.ts';
@@ -14,29 +15,43 @@ const withoutOne = preflightFacts({}, [
 ]);
 const wrong = preflightFacts({ publicKids: [] });
 
+/** One after the other, then the last again and again. */
+function observing(seen: readonly PreflightFacts[], signal = new AbortController().signal) {
+  const told: string[] = [];
+  const report = (progress: string) => void told.push(progress);
+  let looks = 0;
+  const observe = async () => seen[Math.min(looks++, seen.length - 1)]!;
+  return { observe, control: { signal, report }, told, looks: () => looks };
+}
+
 describe('Preflight looks', () => {
-  test.each<[string, readonly PreflightFacts[], number]>([
-    ['once, where everything was reached', [fine], 1],
-    ['once, where something is wrong that stays', [wrong, fine], 1],
-    ['again, where a connection broke', [brokeOnce, fine], 2],
-    ['again, where an API server was not ready', [brokeOnce, withoutOne, fine], 3],
-    ['three times in all, and then judges by the last', [withoutOne, withoutOne, withoutOne, fine], 3],
-  ])('%s', async (_, seen, looks) => {
-    const left = [...seen];
-    const told: string[] = [];
-    const observed = await observePatiently(
-      async () => left.shift()!,
-      { signal: new AbortController().signal, report: (progress) => told.push(progress) },
-      0,
-    );
-    expect(observed).toBe(seen[looks - 1]);
-    expect(seen.length - left.length).toBe(looks);
-    expect(told).toHaveLength(looks - 1);
+  test.each<[string, readonly PreflightFacts[]]>([
+    ['once, where everything was reached', [fine]],
+    ['once, where something is wrong that stays', [wrong]],
+    ['again, where a connection broke', [brokeOnce, fine]],
+    ['again, until the last API server is ready', [brokeOnce, withoutOne, fine]],
+  ])('%s', async (_, seen) => {
+    const { observe, control, told, looks } = observing(seen);
+    expect(await observePatiently(observe, control, { totalMs: 60_000, pauseMs: 0 })).toBe(seen.at(-1));
+    expect(looks()).toBe(seen.length);
+    expect(told).toHaveLength(seen.length - 1);
+  });
+
+  test('for so long, and then judges by the last', async () => {
+    const { observe, control, looks } = observing([brokeOnce, withoutOne]);
+    expect(await observePatiently(observe, control, { totalMs: 50, pauseMs: 20 })).toBe(withoutOne);
+    expect(looks()).toBeGreaterThan(1);
+  });
+
+  test('once, where that took as long already', async () => {
+    const { observe, control, looks } = observing([withoutOne, fine]);
+    const slowly = () => sleep(60).then(observe);
+    expect(await observePatiently(slowly, control, { totalMs: 50, pauseMs: 0 })).toBe(withoutOne);
+    expect(looks()).toBe(1);
   });
 
   test('no more once it is cancelled', async () => {
-    const cancelled = AbortSignal.abort();
-    const observing = observePatiently(async () => brokeOnce, { signal: cancelled, report: () => undefined }, 60_000);
-    await expect(observing).rejects.toMatchObject({ name: 'AbortError' });
+    const { observe, control } = observing([brokeOnce], AbortSignal.abort());
+    await expect(observePatiently(observe, control)).rejects.toMatchObject({ name: 'AbortError' });
   });
 });
