@@ -1,9 +1,10 @@
 // Makes what is published, in release/: the package, its software bill of materials (CycloneDX), and their checksums.
-// The folder from which it is made must be as committed.
+// The folder from which it is made must be as committed, and nothing in the lockfile may be known to be vulnerable.
 import { execFileSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { auditDependencies } from './audit-dependencies.ts';
 
 const root = join(import.meta.dirname, '..');
 const release = join(root, 'release');
@@ -17,10 +18,17 @@ function run(command: string, ...args: string[]): string {
   });
 }
 
-const changed = run('git', 'status', '--porcelain');
-if (changed !== '') {
-  console.error(`Not released: these files are not as committed.\n${changed}`);
+function refuse(why: string): never {
+  console.error(`Not released. ${why}`);
   process.exit(1);
+}
+
+const changed = run('git', 'status', '--porcelain');
+if (changed !== '') refuse(`These files are not as committed:\n${changed}`);
+try {
+  auditDependencies(root);
+} catch (error) {
+  refuse(error instanceof Error ? error.message : String(error));
 }
 
 await rm(release, { recursive: true, force: true });
