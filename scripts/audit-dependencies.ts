@@ -19,7 +19,7 @@ export function auditDependencies(root: string): void {
   if (!report.success) {
     const why = refusalSchema.safeParse(answer).data?.message ?? 'npm audit gave no report';
     throw new Error(
-      `Nobody knows whether its dependencies are vulnerable: ${why}. Name a registry that npm audit can ask: npm_config_registry=https://registry.npmjs.org`,
+      `Nobody knows whether its dependencies are vulnerable: ${why}. Name a registry that npm audit can ask: npm_config_registry=ADDRESS`,
     );
   }
   const found = Object.entries(report.data.vulnerabilities);

@@ -4,7 +4,7 @@ import type { StepControl } from '../platforms/port.ts';
 import { findBlockers, type PreflightFacts } from '../rotation/preflight.ts';
 
 /** ms. A look that took so long by itself has been patient already. */
-export interface Patience {
+interface Patience {
   readonly totalMs: number;
   readonly pauseMs: number;
 }

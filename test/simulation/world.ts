@@ -22,7 +22,6 @@ const HOUR_MS = 60 * MINUTE_MS;
 /** Kubernetes' own figures, not the product's: 24 h and 10 s jitter, a sync, a client that reads again after a minute. */
 const RELOADED_MS = 24 * HOUR_MS + 10 * SECOND_MS + 2 * MINUTE_MS;
 const YEAR_MS = 365 * 24 * HOUR_MS;
-const ALL_KEYS: Keys = ~0;
 const START_MS = Date.UTC(2026, 0, 1);
 /** API servers' clocks differ by so much: a token lives longer where the clock is late. */
 const SERVER_SKEW_MS = MINUTE_MS;
@@ -226,14 +225,14 @@ export class World {
 
   /** A relying party may have been answered by the API server that trusts the least. Of keys that sign: nobody else's is served. */
   private serve(): void {
-    let keys = ALL_KEYS;
+    let keys = FORMER | NEXT | SECOND;
     let isServed = false;
     for (const { up, trusted } of this.everyNode) {
       if (!up) continue;
       keys &= trusted;
       isServed = true;
     }
-    if (isServed) this.replaceJwks((keys & (FORMER | NEXT | SECOND)) | FOREIGN);
+    if (isServed) this.replaceJwks(keys | FOREIGN);
   }
 
   /** Whoever looks at the public URL once may be answered by the API server that trusts the most. */
