@@ -6,8 +6,8 @@ import { ensureFile } from './key-files.ts';
 import type { Component, Manifest } from './manifest.ts';
 import { readManifest, writeManifest } from './node-manifests.ts';
 import type { ControlPlaneNode, StoredManifest } from './node-manifests.ts';
-import { patienceOf, waitFor } from '../wait-for.ts';
-import type { Clock, Sighting } from '../wait-for.ts';
+import { patienceOf, waitFor } from '../../wait-for.ts';
+import type { Clock, Sighting } from '../../wait-for.ts';
 import { armWatchdog, disarmIfReached, keepChange, reliesOnWatchdog } from './watched-change.ts';
 
 export interface Timing {

@@ -6,7 +6,7 @@ import type { StepControl } from '../port.ts';
 import type { Timing } from './change-manifest.ts';
 import type { Component, Manifest } from './manifest.ts';
 import type { ControlPlaneNode } from './node-manifests.ts';
-import { patienceOf, waitFor } from '../wait-for.ts';
+import { patienceOf, waitFor } from '../../wait-for.ts';
 
 /** Of kubeadm: looked into neither for nor against. */
 const KNOWN_FILES = ['etcd.yaml', 'kube-apiserver.yaml', 'kube-controller-manager.yaml', 'kube-scheduler.yaml'];

@@ -7,7 +7,7 @@ import { KEY_FILE_FLAG } from './layout.ts';
 import { readPaths } from './manifest-flags.ts';
 import { toHostPath } from './manifest-mounts.ts';
 import type { ControlPlaneNode } from './node-manifests.ts';
-import type { Clock, Sighting } from '../wait-for.ts';
+import type { Clock, Sighting } from '../../wait-for.ts';
 
 /**
  * It is ready and publishes the key as often as the files of its manifest hold it: an API server that already knew the key from another

@@ -19,8 +19,8 @@ import { flagsLayout } from './flags/steps.ts';
 import { inPlaceLayout } from './in-place/steps.ts';
 import type { KeyLayoutSteps, NodeTask } from './key-layout.ts';
 import { observeControlPlane } from './observe.ts';
-import { systemClock } from '../wait-for.ts';
-import type { Clock } from '../wait-for.ts';
+import { systemClock } from '../../wait-for.ts';
+import type { Clock } from '../../wait-for.ts';
 
 export interface StaticPodNode {
   readonly name: string;

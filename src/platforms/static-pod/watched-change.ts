@@ -6,8 +6,8 @@ import type { StepControl } from '../port.ts';
 import type { FilePutBack, Timing } from './change-manifest.ts';
 import { readManifest } from './node-manifests.ts';
 import type { ControlPlaneNode, StoredManifest } from './node-manifests.ts';
-import { patienceOf, waitFor } from '../wait-for.ts';
-import type { Sighting } from '../wait-for.ts';
+import { patienceOf, waitFor } from '../../wait-for.ts';
+import type { Sighting } from '../../wait-for.ts';
 
 /** Part of the time for an effect after which the watchdog acts: before we stop waiting, so that its work is found done. */
 const WATCHDOG_PART = 0.9;

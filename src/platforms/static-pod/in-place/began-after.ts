@@ -3,7 +3,7 @@ import { manifestPath } from '../node-manifests.ts';
 import type { ControlPlaneNode } from '../node-manifests.ts';
 import type { Effect, Moment, Timing } from '../change-manifest.ts';
 import type { Component } from '../manifest.ts';
-import type { Sighting } from '../../wait-for.ts';
+import type { Sighting } from '../../../wait-for.ts';
 
 /** `process_start_time_seconds` may be this much too early: Linux tells its boot in whole seconds. */
 const START_TIME_ERROR_MS = 1000;

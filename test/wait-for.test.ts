@@ -1,7 +1,7 @@
 // Waiting for something to be seen.
 import { expect, test } from 'vitest';
-import { systemClock, waitFor } from '../../src/platforms/wait-for.ts';
-import type { Patience, Sighting } from '../../src/platforms/wait-for.ts';
+import { systemClock, waitFor } from '../src/wait-for.ts';
+import type { Patience, Sighting } from '../src/wait-for.ts';
 
 const patience = (overrides: Partial<Patience> = {}): Patience => ({
   clock: systemClock,

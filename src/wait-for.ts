@@ -1,6 +1,6 @@
 // Asks again and again until something is seen, the time is up, or the step is stopped.
 import { setTimeout as sleepFor } from 'node:timers/promises';
-import type { StepControl } from './port.ts';
+import type { StepControl } from './platforms/port.ts';
 
 /** What was seen, in words; or why it was not. */
 export type Sighting = { readonly proof: string } | { readonly missing: string };
@@ -33,14 +33,15 @@ export interface Patience {
  * The first proof, or what was missing when the time was up. Looks at least once.
  * @throws the signal's reason where the step is stopped
  */
-export async function waitFor(look: () => Promise<Sighting>, patience: Patience): Promise<Sighting> {
+export async function waitFor<T extends Sighting>(look: () => Promise<T>, patience: Patience): Promise<T> {
   const { clock, timeoutMs, pollMs, signal } = patience;
   const startedAt = clock.now();
   for (;;) {
     signal.throwIfAborted();
-    const sighting = await look();
+    const seen = await look();
+    const sighting: Sighting = seen;
     const waitedMs = clock.now() - startedAt;
-    if ('proof' in sighting || waitedMs >= timeoutMs) return sighting;
+    if ('proof' in sighting || waitedMs >= timeoutMs) return seen;
     patience.onMissing(sighting.missing, waitedMs);
     try {
       await clock.sleep(pollMs, signal);
